@@ -1,0 +1,51 @@
+// The plugin: everything that rotation needs and no published provider has.
+import { Notices } from "./notices.ts";
+import { preflight } from "./preflight.ts";
+import { notice } from "./resources/notice.ts";
+import { overlap } from "./resources/overlap.ts";
+import { precheck } from "./resources/precheck.ts";
+import { renderDeploy, renderEnvVar } from "./resources/render.ts";
+import { schedule } from "./resources/schedule.ts";
+import { vercelDeployment, vercelEnvVar } from "./resources/vercel.ts";
+import { verification } from "./resources/verification.ts";
+import { Settings, settingNames } from "./settings.ts";
+import { serve } from "./wire/serve.ts";
+
+const settings = new Settings();
+const notices = new Notices(settings);
+
+await serve({
+  name: "rotation",
+  version: "0.1.0",
+  acceptSecrets: true,
+  resources: [
+    schedule(() => settings.now()),
+    precheck(),
+    overlap(settings),
+    renderEnvVar(settings),
+    renderDeploy(settings),
+    vercelEnvVar(settings),
+    vercelDeployment(settings),
+    verification(),
+    notice(notices),
+  ],
+  functions: { "rotation:index:preflight": (args) => preflight(settings, args) },
+  checkConfig: (inputs) => ({
+    inputs,
+    failures: Object.keys(inputs)
+      .filter((key) => key !== "version" && !(settingNames as string[]).includes(key))
+      .map((key) => ({
+        property: key,
+        reason: `rotation:${key} is no setting of this provider; there are: ${settingNames.join(", ")}`,
+      })),
+  }),
+  configure: async (config) => settings.configure(config),
+  onFailure: (urn, message) => {
+    if (urn)
+      void notices.say(
+        "Secret rotation: FAILED, what was in use stays valid",
+        `${urn.split("::").slice(3).join("::")}: ${message}`,
+      );
+  },
+  stop: () => notices.flush(),
+});

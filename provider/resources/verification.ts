@@ -1,0 +1,48 @@
+// The gate before anything old may end: consumers are well, and prove that they use the value that was just handed out.
+import type { Properties, Resource } from "../wire/contract.ts";
+import { unhealthy } from "../health.ts";
+import { prove, type ProofSource } from "../proof.ts";
+import { unknown } from "../wire/values.ts";
+import { flag, list, number, required, text } from "./inputs.ts";
+
+/**
+ * `rotation:index:Verification`
+ *
+ * Inputs: `secret`, `value` (secret, the current one), `fingerprint`, `holds` (whether consumers should accept the
+ * previous value too), `rollouts` (ids that must be live before), `health` (URLs), `proofs` (`ProofSource[]`),
+ * `deadlineSeconds`. It runs again when the value, `holds` or what is checked changes.
+ * Outputs: `consumers` (for instance `api 2/2`).
+ */
+export function verification(): Resource {
+  const run = async (inputs: Properties): Promise<Properties> => {
+    const seconds = number(inputs, "deadlineSeconds", 60);
+    const proofs = list<Properties>(inputs, "proofs") as unknown as ProofSource[];
+    const problems: string[] = [];
+    const ill = await Promise.all(list(inputs, "health").map((url) => unhealthy(url, seconds)));
+    problems.push(...ill.filter((said) => said !== undefined));
+    const proven = await Promise.allSettled(
+      proofs.map((source) => prove(source, text(inputs, "value"), seconds, flag(inputs, "holds"))),
+    );
+    problems.push(
+      ...proven.flatMap((result) => (result.status === "rejected" ? [(result.reason as Error).message] : [])),
+    );
+    if (problems.length)
+      throw new Error(
+        `${text(inputs, "secret")} is handed out but not proven in use: ${problems.join("; ")}. The old value stays valid. Mend the consumer and run again; nothing is rotated twice.`,
+      );
+    return { ...inputs, consumers: proven.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])) };
+  };
+  const watched = ["fingerprint", "holds", "health", "proofs"];
+  return {
+    token: "rotation:index:Verification",
+    check: ({ inputs }) => ({ inputs, failures: required(inputs, "secret", "value", "fingerprint") }),
+    diff: ({ oldInputs, inputs }) => ({
+      changed: watched.filter((key) => JSON.stringify(oldInputs[key]) !== JSON.stringify(inputs[key])),
+    }),
+    create: async ({ inputs, preview }) => ({
+      id: text(inputs, "secret"),
+      outputs: preview ? { ...inputs, consumers: unknown } : await run(inputs),
+    }),
+    update: async ({ inputs, preview }) => (preview ? { ...inputs, consumers: unknown } : run(inputs)),
+  };
+}

@@ -1,0 +1,185 @@
+// The resources of our own provider as a Pulumi program sees them. What each input means and does is told where it
+// is implemented, in `resources/`.
+import * as pulumi from "@pulumi/pulumi";
+import type { ProofSource } from "./proof.ts";
+import type { GitSource } from "./vendors/vercel.ts";
+
+type Inputs<T> = { [K in keyof T]: pulumi.Input<T[K]> };
+export type { ProofSource, GitSource };
+
+export type SecretClass = "CRITICAL" | "HIGH" | "MEDIUM" | "LOW";
+
+export interface ScheduleArgs {
+  secret: string;
+  class: SecretClass;
+  intervalDays: number;
+  leadHours: number;
+  hours?: { from: number; to: number };
+  noticeHours?: number;
+  generation?: number;
+  onRequest?: boolean;
+  apartFrom?: pulumi.Input<string>;
+  adopted?: string;
+  anchor?: string;
+}
+
+export class Schedule extends pulumi.CustomResource {
+  declare readonly window: pulumi.Output<string>;
+  declare readonly dueAt: pulumi.Output<string>;
+  declare readonly generation: pulumi.Output<number>;
+  constructor(name: string, args: ScheduleArgs, opts?: pulumi.CustomResourceOptions) {
+    super("rotation:index:Schedule", name, { ...args, window: undefined, dueAt: undefined }, opts);
+  }
+}
+
+export class Precheck extends pulumi.CustomResource {
+  constructor(
+    name: string,
+    args: Inputs<{ secret: string; window: string; forced: number; health: string[]; deadlineSeconds?: number }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:index:Precheck", name, args, opts);
+  }
+}
+
+export interface OverlapArgs {
+  secret: string;
+  value: string;
+  window: string;
+  forced: number;
+  graceHours: number;
+  adoption: ProofSource[];
+  deadlineSeconds: number;
+}
+
+export class Overlap extends pulumi.CustomResource {
+  declare readonly current: pulumi.Output<string>;
+  declare readonly previous: pulumi.Output<string>;
+  declare readonly fingerprint: pulumi.Output<string>;
+  declare readonly generation: pulumi.Output<number>;
+  declare readonly holds: pulumi.Output<boolean>;
+  declare readonly retireAt: pulumi.Output<string>;
+  constructor(name: string, args: Inputs<OverlapArgs>, opts?: pulumi.CustomResourceOptions) {
+    const outputs = {
+      current: undefined,
+      previous: undefined,
+      fingerprint: undefined,
+      generation: undefined,
+      holds: undefined,
+      retireAt: undefined,
+    };
+    super(
+      "rotation:index:Overlap",
+      name,
+      { ...args, value: pulumi.secret(args.value), ...outputs },
+      { ...opts, additionalSecretOutputs: ["current", "previous"] },
+    );
+  }
+}
+
+export class RenderEnvVar extends pulumi.CustomResource {
+  declare readonly writtenAt: pulumi.Output<string>;
+  constructor(
+    name: string,
+    args: Inputs<{ serviceId: string; key: string; value: string }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:render:EnvVar", name, { ...args, value: pulumi.secret(args.value), writtenAt: undefined }, opts);
+  }
+}
+
+export class RenderDeploy extends pulumi.CustomResource {
+  declare readonly deployId: pulumi.Output<string>;
+  constructor(
+    name: string,
+    args: Inputs<{ serviceId: string; written: string[]; timeoutSeconds: number }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:render:Deploy", name, { ...args, deployId: undefined, status: undefined }, opts);
+  }
+}
+
+export class VercelEnvVar extends pulumi.CustomResource {
+  declare readonly writtenAt: pulumi.Output<string>;
+  constructor(
+    name: string,
+    args: Inputs<{ projectId: string; key: string; value: string; targets: string[] }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super(
+      "rotation:vercel:EnvVar",
+      name,
+      {
+        ...args,
+        value: pulumi.secret(args.value),
+        variableId: undefined,
+        writtenAt: undefined,
+        remoteUpdatedAt: undefined,
+      },
+      opts,
+    );
+  }
+}
+
+export class VercelDeployment extends pulumi.CustomResource {
+  declare readonly deploymentId: pulumi.Output<string>;
+  constructor(
+    name: string,
+    args: Inputs<{ projectId: string; name: string; gitSource: GitSource; written: string[]; timeoutSeconds: number }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:vercel:Deployment", name, { ...args, deploymentId: undefined, status: undefined }, opts);
+  }
+}
+
+export interface VerificationArgs {
+  secret: string;
+  value: string;
+  fingerprint: string;
+  holds: boolean;
+  rollouts: string[];
+  health: string[];
+  proofs: ProofSource[];
+  deadlineSeconds: number;
+}
+
+export class Verification extends pulumi.CustomResource {
+  declare readonly consumers: pulumi.Output<string[]>;
+  constructor(name: string, args: Inputs<VerificationArgs>, opts?: pulumi.CustomResourceOptions) {
+    super(
+      "rotation:index:Verification",
+      name,
+      { ...args, value: pulumi.secret(args.value), consumers: undefined },
+      opts,
+    );
+  }
+}
+
+export class Notice extends pulumi.CustomResource {
+  constructor(
+    name: string,
+    args: Inputs<{
+      phase: "before" | "after";
+      secret: string;
+      environment: string;
+      window: string;
+      forced: number;
+      dueAt: string;
+    }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:index:Notice", name, args, opts);
+  }
+}
+
+export interface PreflightArgs {
+  vault?: { address: string; token: pulumi.Input<string>; mounts: string[] };
+  github?: { baseUrl: string; token: pulumi.Input<string>; repositories: string[] };
+  renderServices: string[];
+  vercelProjects: string[];
+}
+
+/** Fails with everything that is wrong, when a service that the run needs cannot be used. */
+export async function preflight(args: PreflightArgs): Promise<void> {
+  await pulumi.runtime.invoke("rotation:index:preflight", args as unknown as pulumi.Inputs, {});
+}

@@ -1,0 +1,71 @@
+// What the plugin is configured with: Pulumi config `rotation:<key>`, else the environment.
+import { Render } from "./vendors/render.ts";
+import { Vercel } from "./vendors/vercel.ts";
+import { reveal, type Properties } from "./wire/values.ts";
+
+const sources = {
+  now: "ROTATION_NOW",
+  renderUrl: "RENDER_API_URL",
+  renderApiKey: "RENDER_API_KEY",
+  vercelUrl: "VERCEL_API_URL",
+  vercelToken: "VERCEL_API_TOKEN",
+  vercelTeamId: "VERCEL_TEAM_ID",
+  slackWebhookUrl: "SLACK_WEBHOOK_URL",
+  fingerprintKey: "ROTATION_FINGERPRINT_KEY",
+} as const;
+type Key = keyof typeof sources;
+
+export const settingNames = Object.keys(sources) as Key[];
+
+export class Settings {
+  #values: Partial<Record<Key, string>> = {};
+  #started = new Date();
+
+  configure(config: Properties): void {
+    this.#values = {};
+    for (const key of settingNames) {
+      const configured = reveal(config[key]);
+      const value = typeof configured === "string" && configured !== "" ? configured : process.env[sources[key]];
+      if (value) this.#values[key] = value;
+    }
+    const now = this.#values.now;
+    if (now && Number.isNaN(Date.parse(now)))
+      throw new Error(
+        `rotation:now is "${now}", which is no date; write it like 2026-01-31T02:00:00Z, or leave it out to use the system's clock.`,
+      );
+    this.#started = now ? new Date(now) : new Date();
+  }
+
+  get(key: Key): string | undefined {
+    return this.#values[key];
+  }
+
+  require(key: Key, what: string): string {
+    const value = this.#values[key];
+    if (!value)
+      throw new Error(
+        `${what} is missing. Set the environment variable ${sources[key]}, or: pulumi config set --secret rotation:${key}`,
+      );
+    return value;
+  }
+
+  /** The run's one instant: the same for every decision of the run, however long it takes. */
+  now(): Date {
+    return this.#started;
+  }
+
+  render(): Render {
+    return new Render(
+      this.get("renderUrl") ?? "https://api.render.com/v1",
+      this.require("renderApiKey", "The Render API key"),
+    );
+  }
+
+  vercel(): Vercel {
+    return new Vercel(
+      this.get("vercelUrl") ?? "https://api.vercel.com",
+      this.require("vercelToken", "The Vercel token"),
+      this.get("vercelTeamId"),
+    );
+  }
+}
