@@ -13,6 +13,8 @@ export interface ProofSource {
   variable: string;
   /** How many instances must prove it. @default 1 */
   instances?: number;
+  /** Whether the consumer accepts a previous value too while one is held; checked with each verification. */
+  acceptsPrevious?: boolean;
 }
 
 interface Answer {
@@ -41,7 +43,7 @@ export async function prove(source: ProofSource, value: string, seconds: number,
   const deadline = Date.now() + seconds * 1000;
   let proven = new Set<string>();
   let streak = 0;
-  let last = "no answer yet";
+  let last: string;
   for (let pause = 50; ; pause = Math.min(pause * 1.3, 2000)) {
     const answer = await ask(source);
     if (typeof answer === "string") last = answer;

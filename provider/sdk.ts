@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { ProofSource } from "./proof.ts";
 import type { GitSource } from "./vendors/vercel.ts";
 
-type Inputs<T> = { [K in keyof T]: pulumi.Input<T[K]> };
+type Inputs<T> = { [K in keyof T]: T[K] extends string[] ? pulumi.Input<pulumi.Input<string>[]> : pulumi.Input<T[K]> };
 export type { ProofSource, GitSource };
 
 export type SecretClass = "CRITICAL" | "HIGH" | "MEDIUM" | "LOW";
@@ -181,5 +181,5 @@ export interface PreflightArgs {
 
 /** Fails with everything that is wrong, when a service that the run needs cannot be used. */
 export async function preflight(args: PreflightArgs): Promise<void> {
-  await pulumi.runtime.invoke("rotation:index:preflight", args as unknown as pulumi.Inputs, {});
+  await pulumi.runtime.invoke("rotation:index:preflight", args, {});
 }

@@ -21,7 +21,9 @@ export function verification(): Resource {
     const ill = await Promise.all(list(inputs, "health").map((url) => unhealthy(url, seconds)));
     problems.push(...ill.filter((said) => said !== undefined));
     const proven = await Promise.allSettled(
-      proofs.map((source) => prove(source, text(inputs, "value"), seconds, flag(inputs, "holds"))),
+      proofs.map((source) =>
+        prove(source, text(inputs, "value"), seconds, source.acceptsPrevious ? flag(inputs, "holds") : undefined),
+      ),
     );
     problems.push(
       ...proven.flatMap((result) => (result.status === "rejected" ? [(result.reason as Error).message] : [])),

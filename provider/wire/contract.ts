@@ -10,8 +10,8 @@ export interface Failure {
 
 /** Writes to the engine's diagnostics of one resource. Never give it a value. */
 export interface Log {
-  info(message: string): void;
-  warn(message: string): void;
+  info: (message: string) => void;
+  warn: (message: string) => void;
 }
 
 interface Call {

@@ -66,7 +66,7 @@ export async function serve(provider: Provider, engineAddress = process.argv[2])
       const result = await guarded(provider, "", [args], () => run(args));
       return Array.isArray(result["failures"])
         ? new pb.InvokeResponse().setFailuresList(failures(result["failures"] as unknown as Failure[]))
-        : new pb.InvokeResponse().setReturn(encode(result as Properties));
+        : new pb.InvokeResponse().setReturn(encode(result));
     }),
     check: unary(async (request: pb.CheckRequest) => {
       const inputs = decode(request.getNews());
@@ -166,7 +166,7 @@ export async function serve(provider: Provider, engineAddress = process.argv[2])
 
   const server = new grpc.Server(grpcOptions);
   server.addService(
-    providerGrpc.ResourceProviderService as unknown as grpc.ServiceDefinition,
+    providerGrpc.ResourceProviderService,
     handlers as unknown as grpc.UntypedServiceImplementation,
   );
   const port = await new Promise<number>((resolve, reject) => {
@@ -207,7 +207,8 @@ async function guarded<T>(
         message = message.replaceAll(form, "[secret]");
     }
     provider.onFailure?.(urn, message);
-    throw new Error(message, { cause: undefined });
+    // Without the original as its cause: that one may hold a value.
+    return Promise.reject(new Error(message));
   }
 }
 

@@ -57,7 +57,7 @@ export function hasUnknown(value: Value): boolean {
 export function same(a: Value, b: Value): boolean {
   const [x, y] = [reveal(a) ?? null, reveal(b) ?? null];
   if (x instanceof Unknown || y instanceof Unknown) return false;
-  if (Array.isArray(x) && Array.isArray(y)) return x.length === y.length && x.every((item, i) => same(item, y[i]));
+  if (Array.isArray(x) && Array.isArray(y)) return x.length === y.length && x.every((item: Value, i) => same(item, (y as Value[])[i]));
   if (isObject(x) && isObject(y))
     return [...new Set([...Object.keys(x), ...Object.keys(y)])].every((k) => same(x[k], y[k]));
   return x === y;
@@ -105,7 +105,7 @@ function toJs(value: Value): unknown {
 /** Every secret string inside the value, for redaction. */
 export function secretsIn(value: Value, inside = false): string[] {
   if (value instanceof Secret) return secretsIn(value.reveal(), true);
-  if (Array.isArray(value)) return value.flatMap((item) => secretsIn(item, inside));
+  if (Array.isArray(value)) return value.flatMap((item: Value) => secretsIn(item, inside));
   if (isObject(value)) return Object.values(value).flatMap((item) => secretsIn(item, inside));
   return inside && typeof value === "string" && value.length >= 4 ? [value] : [];
 }

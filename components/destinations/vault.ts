@@ -1,0 +1,36 @@
+// Vault KV v2, the system of record: written first, so that a value exists there before anyone uses it.
+import * as pulumi from "@pulumi/pulumi";
+import * as vault from "@pulumi/vault";
+import type { Destination } from "./destination.ts";
+
+export interface VaultArgs {
+  /** The mount of a KV v2 engine. @default "secret" */
+  mount?: string;
+  /** The path below the mount. @default `<application>/<secret>` */
+  path?: string;
+}
+
+/** One KV v2 entry of its own, with the field `value`; generation and window are its custom metadata. */
+export function vaultKv({ mount = "secret", path }: VaultArgs = {}): Destination {
+  return {
+    label: `vault:${mount}`,
+    first: true,
+    health: [],
+    proofs: () => [],
+    deliver: ({ application, secret, current, generation, window, part, options }) => {
+      const entry = new vault.kv.SecretV2(
+        part("vault"),
+        {
+          mount,
+          name: path ?? `${application}/${secret}`,
+          dataJson: pulumi.secret(pulumi.jsonStringify({ value: current })),
+          customMetadata: {
+            data: { generation: pulumi.interpolate`${generation}`, window, "managed-by": "secret-rotation" },
+          },
+        },
+        options,
+      );
+      return { resources: [entry] };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// A secret that is nothing but randomness, made by us: signing keys, tokens between our own services.
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import type { Application } from "./application.ts";
+import { RotatedSecret, type RotatedSecretArgs } from "./rotated-secret.ts";
+
+export type Format = "hex" | "base64url" | "alphanumeric";
+
+export interface GeneratedSecretArgs extends RotatedSecretArgs {
+  format: Format;
+  /** Characters in production; from 16 to 512. Staging has half of them. */
+  length: number;
+}
+
+const alphabets: Record<
+  Format,
+  Pick<random.RandomPasswordArgs, "lower" | "upper" | "numeric" | "special" | "overrideSpecial">
+> = {
+  // Of the random resources only RandomPassword keeps the value out of its plain id; digits and a to f make it hex.
+  hex: { lower: false, upper: false, numeric: true, special: true, overrideSpecial: "abcdef" },
+  base64url: { lower: true, upper: true, numeric: true, special: true, overrideSpecial: "-_" },
+  alphanumeric: { lower: true, upper: true, numeric: true, special: false },
+};
+
+export class GeneratedSecret extends RotatedSecret {
+  constructor(application: Application, secret: string, args: GeneratedSecretArgs) {
+    if (!Number.isInteger(args.length) || args.length < 16 || args.length > 512)
+      throw new pulumi.RunError(
+        `${application.label}/${secret} has length ${args.length}; give a whole number from 16 to 512`,
+      );
+    super("GeneratedSecret", application, secret, args);
+    const length = application.stack.halfLength ? Math.ceil(args.length / 2) : args.length;
+    this.build(
+      ({ keepers, options }) =>
+        new random.RandomPassword(this.part("value"), { length, ...alphabets[args.format], keepers }, options).result,
+    );
+  }
+}

@@ -1,0 +1,249 @@
+// The way of a secret, the same for every kind of material:
+// schedule -> precheck -> notice -> clock -> material -> overlap -> destinations -> rollouts -> verification -> notice.
+// Each arrow is an edge of the graph, so a step that fails stops everything behind it.
+import * as pulumi from "@pulumi/pulumi";
+import * as time from "@pulumiverse/time";
+import { Notice, Overlap, Precheck, Schedule, Verification, type SecretClass } from "../provider/sdk.ts";
+import type { Application } from "./application.ts";
+import type { Delivered, Delivery, Destination } from "./destinations/destination.ts";
+
+export interface RotatedSecretArgs {
+  class: SecretClass;
+  /** Who answers for it: a team or an address. */
+  owner: string;
+  /** Whole days, 1 up to what the class allows (policies/). */
+  intervalDays: number;
+  /** Where it goes, in the order of the rollouts: who checks the secret before who sends it. */
+  destinations: Destination[];
+  /**
+   * Hours for which consumers accept the previous value too, by a second variable `<name>_PREVIOUS`; or "cut-over"
+   * where the application can know one value only, and whoever uses the old one at the restart is refused.
+   */
+  overlap: { graceHours: number } | "cut-over";
+  /** The due date is tracked, but only a person's request rotates it. @default false */
+  onRequest?: boolean;
+  /** Another secret of the same application that must not rotate in the same run. */
+  apartFrom?: RotatedSecret;
+  /** RFC 3339 date of the last change of a secret that is taken over as it is. */
+  adopted?: string;
+}
+
+/** What a kind of material is made under. */
+export interface Origin {
+  /** Start of the window, and the number a person raises to rotate now: a change of either makes a new value. */
+  keepers: { window: pulumi.Output<string>; generation: string };
+  schedule: Schedule;
+  options: pulumi.CustomResourceOptions;
+}
+
+export abstract class RotatedSecret extends pulumi.ComponentResource {
+  readonly application: Application;
+  readonly secret: string;
+  readonly schedule: Schedule;
+  readonly #args: RotatedSecretArgs;
+  readonly #forced: number;
+
+  protected constructor(kind: string, application: Application, secret: string, args: RotatedSecretArgs) {
+    application.claim(secret);
+    if (args.destinations.length === 0)
+      throw new pulumi.RunError(
+        `${application.label}/${secret} has no destination; a secret that goes nowhere is of no use to anyone`,
+      );
+    if (args.overlap !== "cut-over" && !(args.overlap.graceHours > 0))
+      throw new pulumi.RunError(
+        `${application.label}/${secret} overlaps for ${args.overlap.graceHours} hours; give more than 0, or overlap: "cut-over"`,
+      );
+    const prefix = `${application.label}/${secret}`;
+    super(`secret-rotation:index:${kind}`, prefix, {}, { parent: application, transformations: [named(prefix)] });
+    this.application = application;
+    this.secret = secret;
+    this.#args = args;
+    const { stack } = application;
+    this.#forced = stack.forced[prefix]?.generation ?? 1;
+    this.schedule = new Schedule(
+      this.part("schedule"),
+      {
+        secret: prefix,
+        class: args.class,
+        intervalDays: args.intervalDays,
+        leadHours: stack.leadHours,
+        ...(stack.hours ? { hours: stack.hours } : {}),
+        noticeHours: stack.noticeHours,
+        generation: this.#forced,
+        onRequest: args.onRequest,
+        apartFrom: args.apartFrom?.schedule.window,
+        adopted: args.adopted,
+      },
+      { parent: this },
+    );
+  }
+
+  protected part(name: string): string {
+    return `${this.application.label}/${this.secret}/${name}`;
+  }
+
+  /** Makes the secret: `make` creates the material, the rest follows. */
+  protected build(make: (origin: Origin) => pulumi.Output<string>): void {
+    const { schedule } = this;
+    const about = { secret: `${this.application.label}/${this.secret}`, window: schedule.window, forced: this.#forced };
+    const health = [...new Set(this.#args.destinations.flatMap((destination) => destination.health))];
+    const precheck = new Precheck(this.part("precheck"), { ...about, health }, { parent: this });
+    const before = this.#notice("before", [precheck]);
+    const options = { parent: this, dependsOn: [before] };
+    const clock = new time.Rotating(
+      this.part("clock"),
+      { rfc3339: schedule.window, rotationDays: this.#args.intervalDays, triggers: { generation: `${this.#forced}` } },
+      options,
+    );
+    const value = make({ keepers: { window: clock.rfc3339, generation: `${this.#forced}` }, schedule, options });
+    const overlap = this.#overlap(value);
+    const { resources, rollouts } = this.#deliver(overlap);
+    const verification = this.#verify(overlap, resources, rollouts, health);
+    this.#notice("after", [verification]);
+    this.#record(overlap, verification);
+    this.registerOutputs({});
+  }
+
+  #overlap(value: pulumi.Output<string>): Overlap {
+    const { overlap } = this.#args;
+    return new Overlap(
+      this.part("overlap"),
+      {
+        secret: `${this.application.label}/${this.secret}`,
+        value,
+        window: this.schedule.window,
+        forced: this.#forced,
+        graceHours: overlap === "cut-over" ? 0 : overlap.graceHours,
+        adoption: this.#proofs(),
+        deadlineSeconds: this.application.stack.verificationSeconds,
+      },
+      { parent: this },
+    );
+  }
+
+  #proofs() {
+    return this.#args.destinations.flatMap((destination) =>
+      destination.proofs(this.secret, this.#args.overlap !== "cut-over"),
+    );
+  }
+
+  /** Writes every destination, the system of record first, then restarts each service once all of its variables are written. */
+  #deliver(overlap: Overlap): { resources: pulumi.Resource[]; rollouts: pulumi.Output<string>[] } {
+    const delivery = (dependsOn: pulumi.Resource[]): Delivery => ({
+      application: this.application.label,
+      secret: this.secret,
+      current: overlap.current,
+      previous: overlap.previous,
+      overlaps: this.#args.overlap !== "cut-over",
+      window: this.schedule.window,
+      generation: overlap.generation,
+      part: (name) => this.part(name),
+      options: { parent: this, dependsOn },
+    });
+    const { destinations } = this.#args;
+    const first = destinations
+      .filter((destination) => destination.first)
+      .flatMap((destination) => destination.deliver(delivery([])).resources);
+    const later = destinations
+      .filter((destination) => !destination.first)
+      .map((destination) => destination.deliver(delivery(first)));
+    const resources = [...first, ...later.flatMap((delivered) => delivered.resources)];
+    return { resources, rollouts: this.#rollOut(later) };
+  }
+
+  #rollOut(delivered: Delivered[]): pulumi.Output<string>[] {
+    const ids: pulumi.Output<string>[] = [];
+    let before: pulumi.Resource[] = [];
+    for (const { rollout } of delivered) {
+      if (!rollout) continue;
+      const { service, written } = rollout;
+      // A restart hands over whatever is written; so it waits for what other secrets of this run write to the same service.
+      const writes = pulumi.output(this.application.complete.then(() => service.writes));
+      const dependsOn = writes.apply((resources) => [...resources, ...before]);
+      const { resource, id } = service.rollOut(this.part(`rollout-${service.label}`), written, {
+        parent: this,
+        dependsOn,
+      });
+      ids.push(id);
+      before = [resource];
+    }
+    return ids;
+  }
+
+  #verify(
+    overlap: Overlap,
+    dependsOn: pulumi.Resource[],
+    rollouts: pulumi.Output<string>[],
+    health: string[],
+  ): Verification {
+    return new Verification(
+      this.part("verification"),
+      {
+        secret: `${this.application.label}/${this.secret}`,
+        value: overlap.current,
+        fingerprint: overlap.fingerprint,
+        holds: overlap.holds,
+        rollouts,
+        health,
+        proofs: this.#proofs(),
+        deadlineSeconds: this.application.stack.verificationSeconds,
+      },
+      { parent: this, dependsOn },
+    );
+  }
+
+  #notice(phase: "before" | "after", dependsOn: pulumi.Resource[]): Notice {
+    const { window, dueAt } = this.schedule;
+    const args = {
+      phase,
+      secret: `${this.application.label}/${this.secret}`,
+      environment: this.application.stack.environment,
+      window,
+      dueAt,
+      forced: this.#forced,
+    };
+    return new Notice(this.part(`notice-${phase}`), args, { parent: this, dependsOn });
+  }
+
+  #record(overlap: Overlap, verification: Verification): void {
+    const { class: level, owner, intervalDays, destinations } = this.#args;
+    const fixed = {
+      secret: this.secret,
+      class: level,
+      owner,
+      intervalDays,
+      destinations: destinations.map((destination) => destination.label),
+    };
+    this.application.record(
+      pulumi
+        .all([
+          overlap.generation,
+          this.schedule.window,
+          this.schedule.dueAt,
+          overlap.retireAt,
+          verification.consumers,
+          overlap.fingerprint,
+        ])
+        .apply(([generation, rotatedAt, dueAt, previousUntil, consumers, fingerprint]) => ({
+          ...fixed,
+          generation,
+          rotatedAt,
+          dueAt,
+          previousUntil,
+          consumers,
+          fingerprint,
+        })),
+    );
+  }
+}
+
+/** Every resource below a secret carries its name, or `--target '**::<application>/<secret>/**'` would miss it. */
+function named(prefix: string): pulumi.ResourceTransformation {
+  return ({ name, type }) => {
+    if (name !== prefix && !name.startsWith(`${prefix}/`))
+      throw new Error(
+        `The resource "${name}" (${type}) belongs to the secret ${prefix}; its name must begin with "${prefix}/"`,
+      );
+    return undefined;
+  };
+}

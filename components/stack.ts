@@ -1,0 +1,98 @@
+// What a stack decides for all of its secrets, read once from Pulumi config and checked before anything else.
+import * as pulumi from "@pulumi/pulumi";
+
+export type Environment = "production" | "staging" | "sandbox";
+
+/** A rotation that a person asked for: a higher generation than the last one rotates the secret now. */
+export interface Forced {
+  /** 2 or more; one more than the last. */
+  generation: number;
+  reason: string;
+  by: string;
+  /** RFC 3339. */
+  at: string;
+}
+
+export interface StackSettings {
+  environment: Environment;
+  /** Hours between scheduled runs; what falls due before the next run is rotated in this one. */
+  leadHours: number;
+  /** UTC hours in which the clock may rotate, `from` inclusive, `to` exclusive. Left out: any. */
+  hours?: { from: number; to: number };
+  /** Hours for which a rotation must have been announced. */
+  noticeHours: number;
+  /** Seconds that a verification waits for consumers. */
+  verificationSeconds: number;
+  /** Staging secrets have half the length (runbook VisAPI, "Staging Environment"). */
+  halfLength: boolean;
+  /** By `<application>/<secret>`. */
+  forced: Record<string, Forced>;
+}
+
+const defaults: Record<Environment, Omit<StackSettings, "environment" | "forced">> = {
+  production: { leadHours: 24, hours: { from: 2, to: 6 }, noticeHours: 24, verificationSeconds: 60, halfLength: false },
+  staging: { leadHours: 24, noticeHours: 0, verificationSeconds: 30, halfLength: true },
+  sandbox: { leadHours: 24, noticeHours: 0, verificationSeconds: 30, halfLength: false },
+};
+
+/**
+ * Reads `<project>:environment` (default: the stack's name) and the settings that differ from that environment's.
+ * @throws RunError that says what to type when a setting makes no sense
+ */
+export function readStack(config = new pulumi.Config()): StackSettings {
+  const environment = config.get("environment") ?? pulumi.getStack();
+  if (environment !== "production" && environment !== "staging" && environment !== "sandbox") {
+    throw new pulumi.RunError(
+      `The environment is "${environment}"; set it to one of the three that are known: pulumi config set environment production|staging|sandbox`,
+    );
+  }
+  const base = defaults[environment];
+  const leadHours = config.getNumber("leadHours") ?? base.leadHours;
+  if (!(leadHours >= 1 && leadHours <= 168))
+    throw new pulumi.RunError(
+      `leadHours is ${leadHours}; give the hours between scheduled runs, from 1 to 168: pulumi config set leadHours 24`,
+    );
+  const hours = config.getObject<{ from: number; to: number }>("hours") ?? base.hours;
+  return {
+    environment,
+    leadHours,
+    ...(hours ? { hours } : {}),
+    noticeHours: config.getNumber("noticeHours") ?? base.noticeHours,
+    verificationSeconds: config.getNumber("verificationSeconds") ?? base.verificationSeconds,
+    halfLength: config.getBoolean("halfLength") ?? base.halfLength,
+    forced: readForced(config),
+  };
+}
+
+function readForced(config: pulumi.Config): Record<string, Forced> {
+  const forced = config.getObject<Record<string, Partial<Forced>>>("forced") ?? {};
+  for (const [secret, entry] of Object.entries(forced)) {
+    const { generation, reason, by, at } = entry;
+    if (!Number.isInteger(generation) || (generation as number) < 2)
+      throw new pulumi.RunError(
+        `forced["${secret}"].generation is ${String(generation)}; give a whole number from 2 on, one more than the last`,
+      );
+    if (!reason || !by || !at)
+      throw new pulumi.RunError(
+        `forced["${secret}"] needs reason, by and at, so that the history says why; for instance: pulumi config set --path 'forced["${secret}"].reason' "laptop stolen"`,
+      );
+  }
+  return forced as Record<string, Forced>;
+}
+
+/** A setting of an application: Pulumi config `<application>:<key>`, else the environment variable. */
+export function setting(application: string, key: string, variable: string): string {
+  const value = new pulumi.Config(application).get(key) ?? process.env[variable];
+  if (!value)
+    throw new pulumi.RunError(
+      `${application}:${key} is missing. Set it with "pulumi config set ${application}:${key} ...", or as ${variable} in the environment.`,
+    );
+  return value;
+}
+
+/** Fails when a setting does not look like the vendor's ids. */
+export function shaped(value: string, shape: RegExp, name: string, like: string): string {
+  if (!shape.test(value))
+    throw new pulumi.RunError(`${name} is "${value}", which is not such an id; it looks like ${like}`);
+  return value;
+}
