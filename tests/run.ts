@@ -1,0 +1,95 @@
+// Runs the tests: all of them, or the groups or files that are named. Closes with `N passed, N failed`.
+//   npm test                    everything, with the set-up it needs
+//   npm run test:unit           seconds: what is run while writing
+//   npm test -- engine          one group: static, unit, sandbox, engine
+//   npm test -- tests/engine/rotation.test.ts
+import { glob } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import Mocha from "mocha";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+process.chdir(root);
+const groups = ["static", "unit", "sandbox", "engine"] as const;
+type Group = (typeof groups)[number];
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+/** Types, lint and format: each is one test. */
+function runStatic(): Count {
+  const checks: Record<string, string[]> = {
+    "types hold (tsc)": ["typescript/bin/tsc", "--noEmit"],
+    "lint rules hold (eslint)": ["eslint/bin/eslint.js", "."],
+    "formatting holds (prettier)": ["prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."],
+  };
+  const count = { passed: 0, failed: 0 };
+  for (const [name, [script = "", ...args]] of Object.entries(checks)) {
+    const ran = spawnSync(process.execPath, [join(root, "node_modules", script), ...args], { encoding: "utf8" });
+    const good = ran.status === 0;
+    count[good ? "passed" : "failed"]++;
+    console.log(`  ${good ? "✔" : "✘"} ${name}${good ? "" : `\n${ran.stdout}${ran.stderr}`}`);
+  }
+  return count;
+}
+
+async function runMocha(files: string[], timeout: number): Promise<Count> {
+  const mocha = new Mocha({
+    timeout,
+    reporter: "spec",
+    forbidOnly: process.env["CI"] === "true",
+    color: process.stdout.isTTY,
+  });
+  for (const file of files) mocha.addFile(file);
+  await mocha.loadFilesAsync();
+  return new Promise((resolve) => {
+    const runner = mocha.run(() => resolve({ passed: runner.stats?.passes ?? 0, failed: runner.stats?.failures ?? 1 }));
+  });
+}
+
+async function filesOf(group: Group): Promise<string[]> {
+  const files: string[] = [];
+  for await (const file of glob(`tests/${group}/**/*.test.ts`)) files.push(join(root, file));
+  return files.sort();
+}
+
+const asked = process.argv.slice(2);
+const files = asked.filter((name) => name.endsWith(".ts"));
+const unknown = asked.filter((name) => !name.endsWith(".ts") && !(groups as readonly string[]).includes(name));
+if (unknown.length) {
+  console.error(`There is no group of tests "${unknown[0]}"; there are ${groups.join(", ")}, or give a file.`);
+  process.exit(2);
+}
+const total: Count = { passed: 0, failed: 0 };
+const timings: string[] = [];
+
+async function section(name: string, run: () => Promise<Count> | Count): Promise<void> {
+  const started = Date.now();
+  console.log(`\n── ${name} ──`);
+  const { passed, failed } = await run();
+  total.passed += passed;
+  total.failed += failed;
+  timings.push(`${name} ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+if (files.length)
+  await section(files.map((file) => relative(root, file)).join(", "), () =>
+    runMocha(
+      files.map((file) => join(root, relative(root, file))),
+      180_000,
+    ),
+  );
+for (const group of groups.filter((group) => (asked.length ? asked.includes(group) : true))) {
+  if (group === "static") await section(group, runStatic);
+  else {
+    const found = await filesOf(group);
+    await section(group, () => runMocha(found, group === "unit" ? 20_000 : 180_000));
+  }
+}
+
+console.log(`\n${timings.join(", ")}`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed || !total.passed ? 1 : 0);
