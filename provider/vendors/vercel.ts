@@ -19,6 +19,7 @@ export interface GitSource {
 interface EnvItem {
   id: string;
   key: string;
+  type: string;
   target?: string[] | string;
   updatedAt?: number;
 }
@@ -59,7 +60,7 @@ export class Vercel {
   }
 
   /** The variable of that name whose targets overlap; values of sensitive ones cannot be read. */
-  async find({ projectId, key, targets }: VercelVariable): Promise<{ id: string; updatedAt: number } | undefined> {
+  async find({ projectId, key, targets }: VercelVariable): Promise<{ id: string; type: string; updatedAt: number } | undefined> {
     const reply = await request(this.#vendor, {
       method: "GET",
       path: this.#path(`/v10/projects/${projectId}/env`),
@@ -69,7 +70,7 @@ export class Vercel {
     const found = envs.find(
       (item) => item.key === key && [item.target ?? []].flat().some((target) => targets.includes(target)),
     );
-    return found && { id: found.id, updatedAt: found.updatedAt ?? 0 };
+    return found && { id: found.id, type: found.type, updatedAt: found.updatedAt ?? 0 };
   }
 
   /** Sets the value by the variable's id where it exists (creating first fails on the name), else adds it; never readable again. */
@@ -78,7 +79,9 @@ export class Vercel {
     const body = { key, value, type: "sensitive", target: targets };
     const purpose = `set ${key} of project ${projectId}`;
     const existing = await this.find(variable);
-    if (existing) {
+    // A variable of another type becomes sensitive only by being made anew; running deployments keep what they have.
+    if (existing && existing.type !== "sensitive") await this.remove(projectId, existing.id);
+    else if (existing) {
       const path = this.#path(`/v9/projects/${projectId}/env/${existing.id}`);
       const reply = await request(this.#vendor, {
         method: "PATCH",

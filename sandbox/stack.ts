@@ -1,0 +1,77 @@
+// The sandbox's Pulumi stack: made once, and run with the real CLI from the repository's root.
+import { spawn } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stackName } from "./environment.ts";
+import { writePrivate } from "./servers/wait.ts";
+
+export const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+
+/** Where the stack's configuration lives: beside its state, so that the repository's own file never changes. */
+export function configFile(dir: string): string {
+  return join(dir, `Pulumi.${stackName}.yaml`);
+}
+
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  env: Record<string, string>;
+  /** @default the repository's root */
+  cwd?: string;
+  /** Called with whatever comes, as it comes. */
+  onOutput?: (text: string) => void;
+  /** Takes the child's process id, for tests that kill it. */
+  onStart?: (pid: number) => void;
+  /** Goes to standard input; never give a value as an argument. */
+  input?: string;
+}
+
+/** Runs `pulumi` with the arguments and collects what it says. */
+export function pulumi(args: string[], { env, cwd = repository, onOutput, onStart, input }: RunOptions): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("pulumi", args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    });
+    if (child.pid) onStart?.(child.pid);
+    const out = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream]?.setEncoding("utf8").on("data", (text: string) => {
+        out[stream] += text;
+        onOutput?.(text);
+      });
+    }
+    child.stdin?.end(input);
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? 1, ...out }));
+  });
+}
+
+/**
+ * Makes the stack if the state has none yet.
+ * @param dir the sandbox's folder
+ * @throws with what pulumi said
+ */
+export async function ensureStack(dir: string, env: Record<string, string>): Promise<void> {
+  const config = configFile(dir);
+  if (existsSync(config)) return;
+  const scratch = mkdtempSync(join(tmpdir(), "sandbox-stack-"));
+  try {
+    cpSync(join(repository, "Pulumi.yaml"), join(scratch, "Pulumi.yaml"));
+    cpSync(join(repository, `Pulumi.${stackName}.yaml`), join(scratch, `Pulumi.${stackName}.yaml`));
+    const { PULUMI_STACK: _, PULUMI_OPTION_CONFIG_FILE: __, ...rest } = env;
+    const made = await pulumi(["stack", "init", stackName, "--non-interactive"], { env: rest, cwd: scratch });
+    if (made.code !== 0 && !made.stderr.includes("already exists"))
+      throw new Error(`The stack could not be made: ${made.stderr || made.stdout}`);
+    writePrivate(config, readFileSync(join(scratch, `Pulumi.${stackName}.yaml`), "utf8"));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
