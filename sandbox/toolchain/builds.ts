@@ -1,0 +1,113 @@
+// The two programs that are built from source, each into an entry of the cache.
+import { createHash } from "node:crypto";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { cached } from "./cache.ts";
+import { buildGo } from "./go.ts";
+import { introduce } from "./owner.ts";
+import { isExecutable, marker } from "./path.ts";
+import type { Progress } from "./progress.ts";
+import { pulumiVersion, repository, vaultVersion } from "./versions.ts";
+
+/** A program in the cache. */
+export interface Built {
+  /** The executable. */
+  path: string;
+  version: string;
+}
+
+export interface BuildOptions {
+  /** The cache's folder. @default cacheRoot() */
+  root?: string;
+  /** Where `go` is looked for. @default PATH */
+  path?: string;
+}
+
+/** The Pulumi CLI, built from its Go module; about five minutes on two cores, the first time. */
+export function buildPulumi(progress: Progress, options: BuildOptions = {}): Promise<Built> {
+  const versionVariable = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
+  return build(progress, options, {
+    tool: "pulumi",
+    version: pulumiVersion,
+    module: join(repository, "sandbox/toolchain/pulumi"),
+    target: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    linkerFlags: `-s -w -X ${versionVariable}=${pulumiVersion}`,
+  });
+}
+
+/**
+ * Our Vault server, built from sandbox/vault; about five minutes on two cores, the first time. `VAULT_BIN` names one
+ * that was built before, elsewhere; it has to understand the same flags.
+ */
+export async function buildVault(progress: Progress, options: BuildOptions = {}): Promise<Built> {
+  const given = process.env["VAULT_BIN"];
+  if (given) {
+    const version = await vaultVersionOf(given);
+    progress.step(`vault ${version}`).done(`from VAULT_BIN: ${given}`);
+    return { path: given, version };
+  }
+  const module = join(repository, "sandbox/vault");
+  return build(progress, options, { tool: "vault", version: vaultVersion, module, target: "." });
+}
+
+interface Recipe {
+  tool: string;
+  version: string;
+  module: string;
+  target: string;
+  linkerFlags?: string;
+}
+
+async function build(progress: Progress, options: BuildOptions, recipe: Recipe): Promise<Built> {
+  const { tool, version } = recipe;
+  const name = `${tool} ${version}`;
+  const step = progress.step(name);
+  const machine = `${process.platform}-${process.arch}`;
+  try {
+    const entry = await cached({
+      root: options.root,
+      tool,
+      key: `${version}-${machine}-${await fingerprint(recipe.module)}`,
+      onWait: (owner) => step.update(`waiting for ${introduce(owner)}, which builds it`),
+      build: async (folder) => {
+        step.update("building");
+        const output = join(folder, tool);
+        await buildGo({ ...recipe, name, output, onProgress: (text) => step.update(text), path: options.path });
+        // Tells detectOfficial() that what lies here is ours, whoever puts it on a PATH.
+        await writeFile(join(folder, marker), JSON.stringify({ tool, version, origin: "built from source" }));
+      },
+    });
+    step.done(entry.fresh ? undefined : "cached");
+    return { path: join(entry.folder, tool), version };
+  } catch (error) {
+    step.failed("not built");
+    throw error;
+  }
+}
+
+/** Twelve hex digits that change with any of the sources. */
+async function fingerprint(module: string): Promise<string> {
+  const hash = createHash("sha256");
+  const names = (await readdir(module)).filter((name) => /\.go$|^go\.(mod|sum)$/.test(name)).sort();
+  for (const name of names)
+    hash
+      .update(name)
+      .update("\0")
+      .update(await readFile(join(module, name)));
+  return hash.digest("hex").slice(0, 12);
+}
+
+async function vaultVersionOf(binary: string): Promise<string> {
+  const why = isExecutable(binary)
+    ? await execa(binary, ["-version"], { stdin: "ignore", timeout: 10_000 }).then(
+        ({ stdout }) => ({ version: stdout.match(/^Vault v(\S+)$/)?.[1] }),
+        () => ({ version: undefined }),
+      )
+    : { version: undefined };
+  if (why.version !== undefined) return why.version;
+  throw new Error(
+    `VAULT_BIN=${binary} is not a build of sandbox/vault (its "-version" should say "Vault v${vaultVersion}"; the ` +
+      `official vault has other flags). Unset VAULT_BIN to have it built.`,
+  );
+}
