@@ -1,0 +1,180 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { bearer, type Answer } from "./answers.ts";
+import { Simulator, type SimulatorOptions } from "./kit.ts";
+import type { LimitDecision, LimitRule, LimitUse } from "./limits.ts";
+import { environmentRoutes, repositoryRoutes } from "./github-routes.ts";
+import {
+  accountOf,
+  addMissing,
+  findEnvironment,
+  findRepository,
+  notFound,
+  refuse,
+  type GithubState,
+} from "./github-state.ts";
+import { sodiumReady } from "./sealed-box.ts";
+
+export interface GithubOptions extends SimulatorOptions {
+  /** Token with every permission. */
+  token: string;
+  /** Token that may read metadata and secret names, and write nothing. */
+  readOnlyToken?: string;
+  /** Login of the token's user. @default the first repository's owner */
+  login?: string;
+  /** Repositories that exist from the beginning, with their environments. */
+  repositories: { owner: string; name: string; environments?: string[] }[];
+  /** Logins in `repositories` that are users; the others are organisations. @default none */
+  users?: string[];
+}
+
+const LIMITS = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api";
+const SECONDARY = `${LIMITS}#about-secondary-rate-limits`;
+/** The limits of github.com (a GHES would have none by default). */
+const RULES: Record<string, LimitRule> = {
+  core: { limit: 5000, windowMs: 3_600_000 },
+  points: { limit: 900, windowMs: 60_000 },
+  "content-minute": { limit: 80, windowMs: 60_000 },
+  "content-hour": { limit: 500, windowMs: 3_600_000 },
+};
+
+/**
+ * GitHub's REST API as far as Actions secrets need it, at `<url>/` and, as on a GHES, at `<url>/api/v3/`.
+ * Values are kept decrypted and never leave through the API; tests ask `secretValue`.
+ */
+export class GithubSimulator extends Simulator<GithubState> {
+  readonly vendor = "github";
+  readonly #options: GithubOptions;
+
+  constructor(options: GithubOptions) {
+    super(options);
+    this.#options = options;
+  }
+
+  override async start(): Promise<this> {
+    await sodiumReady;
+    return super.start();
+  }
+
+  /**
+   * The value behind a secret, as a workflow would get it: undefined where there is none.
+   * With `environment` only that environment's own secret counts.
+   */
+  secretValue(owner: string, repo: string, name: string, environment?: string): string | undefined {
+    const repository = findRepository(this.read(), owner, repo);
+    const holder = environment === undefined ? repository : findEnvironment(repository, environment);
+    return holder.secrets[name.toUpperCase()]?.value;
+  }
+
+  names(): unknown {
+    return this.read().repositories.map((repository) => ({
+      repository: `${repository.owner}/${repository.name}`,
+      secrets: Object.keys(repository.secrets),
+      environments: repository.environments.map(({ name, secrets }) => ({ name, secrets: Object.keys(secrets) })),
+    }));
+  }
+
+  protected initialState(): GithubState {
+    return addMissing({ repositories: [] }, this.#options.repositories);
+  }
+
+  protected override reconcile(draft: GithubState): void {
+    addMissing(draft, this.#options.repositories);
+  }
+
+  protected override rewrite(url: string): string {
+    return url.replace(/^\/api\/v3(?=\/|\?|$)/, "") || "/";
+  }
+
+  protected authorize(request: FastifyRequest): Answer | undefined {
+    const token = bearer(request);
+    const documentation_url = "https://docs.github.com/rest";
+    if (token === undefined) return refuse(401, "Requires authentication", `${documentation_url}/authentication`);
+    if (token === this.#options.token) return undefined;
+    if (token !== this.#options.readOnlyToken) return refuse(401, "Bad credentials", documentation_url);
+    if (request.method === "GET") return undefined;
+    return refuse(403, "Resource not accessible by personal access token", `${documentation_url}/actions/secrets`);
+  }
+
+  protected limitRules(): Record<string, LimitRule> {
+    return RULES;
+  }
+
+  protected limitsOf(request: FastifyRequest): LimitUse[] {
+    const key = bearer(request) ?? "anonymous";
+    if (request.url === "/rate_limit") return [];
+    const points = { class: "points", key, cost: request.method === "GET" ? 1 : 5 };
+    const content = ["content-minute", "content-hour"].map((name) => ({ class: name, key }));
+    return [{ class: "core", key }, points, ...(["GET", "DELETE"].includes(request.method) ? [] : content)];
+  }
+
+  protected limitHeaders(decisions: LimitDecision[]): Record<string, string> {
+    const core = decisions.find((decision) => decision.class === "core");
+    if (!core) return {};
+    return {
+      "x-ratelimit-limit": String(core.limit),
+      "x-ratelimit-remaining": String(core.remaining),
+      "x-ratelimit-used": String(core.used),
+      "x-ratelimit-reset": String(Math.ceil(core.resetAt / 1000)),
+      "x-ratelimit-resource": "core",
+    };
+  }
+
+  protected limitAnswer(refused: LimitDecision): Answer {
+    if (refused.class === "core") return refuse(403, "API rate limit exceeded for user ID 1.", LIMITS);
+    const message =
+      "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. " +
+      "For more on scraping GitHub and how it may affect your rights, please review our Terms of Service.";
+    const headers = { "retry-after": String(refused.resetSeconds) };
+    return { ...refuse(403, message, SECONDARY), headers };
+  }
+
+  protected errorBody(status: number, message: string): unknown {
+    return refuse(status, message, "https://docs.github.com/rest").body;
+  }
+
+  protected routes(app: FastifyInstance): void {
+    app.addHook("onRequest", async (_request, reply) => {
+      void reply.headers({
+        "x-github-media-type": "github.v3; format=json",
+        "x-github-api-version-selected": "2022-11-28",
+        "x-github-request-id": crypto.randomUUID(),
+      });
+    });
+    repositoryRoutes(app, this.access());
+    environmentRoutes(app, this.access());
+    app.get("/user", async () => accountOf(this.#login(), "User"));
+    app.get<{ Params: { login: string } }>("/users/:login", async ({ params }) => {
+      return accountOf(params.login, this.#isUser(params.login) ? "User" : "Organization");
+    });
+    app.get<{ Params: { login: string } }>("/orgs/:login", async ({ params }) => {
+      if (this.#isUser(params.login)) throw notFound();
+      return accountOf(params.login, "Organization");
+    });
+    app.get("/meta", async () => ({ verifiable_password_authentication: false, installed_version: "3.20.0" }));
+    app.get("/rate_limit", async (request) => {
+      const { limit, used, remaining, resetAt } = this.limit({ class: "core", key: bearer(request) ?? "anonymous" });
+      const core = { limit, used, remaining, reset: Math.ceil(resetAt / 1000) };
+      return { resources: { core }, rate: core };
+    });
+  }
+
+  protected override controlRoutes(app: FastifyInstance): void {
+    type Query = { owner?: string; repo?: string; name?: string; environment?: string };
+    app.get<{ Querystring: Query }>("/secret-value", async ({ query }) => {
+      const value = this.secretValue(query.owner ?? "", query.repo ?? "", query.name ?? "", query.environment);
+      if (value === undefined) throw notFound();
+      return { value };
+    });
+  }
+
+  #login(): string {
+    return this.#options.login ?? this.#options.repositories[0]?.owner ?? "octocat";
+  }
+
+  #isUser(login: string): boolean {
+    const same = (other: string) => other.toLowerCase() === login.toLowerCase();
+    if (same(this.#login()) || this.#options.users?.some(same)) return this.#options.users?.some(same) ?? false;
+    if (!this.#options.repositories.some(({ owner }) => same(owner))) throw notFound();
+    return false;
+  }
+}

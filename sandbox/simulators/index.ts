@@ -1,0 +1,69 @@
+import { EffectLog } from "./effects.ts";
+import { GithubSimulator, type GithubOptions } from "./github.ts";
+import type { SimulatorOptions } from "./kit.ts";
+import { RenderSimulator, type RenderOptions } from "./render.ts";
+import { SlackSimulator, type SlackOptions } from "./slack.ts";
+import { VercelSimulator, type VercelOptions } from "./vercel.ts";
+
+export { EffectLog, type Effect } from "./effects.ts";
+export type { Fault, FaultJson, FaultMatch } from "./faults.ts";
+export { GithubSimulator, type GithubOptions } from "./github.ts";
+export type { JournalEntry } from "./gate.ts";
+export { Simulator, type SimulatorOptions } from "./kit.ts";
+export { Platform, type Launch, type PlatformOptions, type Running } from "./platform.ts";
+export { RenderSimulator, type RenderOptions, type RenderServiceSpec } from "./render.ts";
+export { sealBox } from "./sealed-box.ts";
+export { SlackSimulator, type SlackMessage, type SlackOptions, type SlackWebhook } from "./slack.ts";
+export { VercelSimulator, type VercelOptions, type VercelProjectSpec } from "./vercel.ts";
+
+/** What all simulators share, and what each needs for itself (whose own fields win, a fixed `port` for instance). */
+export interface SimulatorsOptions extends Omit<SimulatorOptions, "port"> {
+  github: GithubOptions;
+  render: RenderOptions;
+  vercel: VercelOptions;
+  slack?: SlackOptions;
+}
+
+/** The running simulators. */
+export interface Simulators {
+  github: GithubSimulator;
+  render: RenderSimulator;
+  vercel: VercelSimulator;
+  slack: SlackSimulator;
+  /** What happened at all of them, in order. */
+  effects: EffectLog;
+  /** Where they are, in the variables by which the product finds them. Tokens are not among them. */
+  endpoints: { GITHUB_BASE_URL: string; RENDER_API_URL: string; VERCEL_API_URL: string; SLACK_WEBHOOK_URL: string };
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts all hosted services on 127.0.0.1 with one log of effects.
+ * @throws Error where one of them cannot start; those that did are stopped before.
+ */
+export async function startSimulators(options: SimulatorsOptions): Promise<Simulators> {
+  const effects = options.effects ?? new EffectLog();
+  const { directory, controlToken, limitScale } = options;
+  const shared = { directory, controlToken, limitScale, effects };
+  const github = new GithubSimulator({ ...shared, ...options.github });
+  const render = new RenderSimulator({ ...shared, ...options.render });
+  const vercel = new VercelSimulator({ ...shared, ...options.vercel });
+  const slack = new SlackSimulator({ ...shared, ...options.slack });
+  const all = [github, render, vercel, slack];
+  const stop = async () => {
+    await Promise.all(all.map((simulator) => simulator.stop()));
+  };
+  const starts = await Promise.allSettled(all.map((simulator) => simulator.start()));
+  const failed = starts.find((start) => start.status === "rejected");
+  if (failed) {
+    await stop();
+    throw failed.reason;
+  }
+  const endpoints = {
+    GITHUB_BASE_URL: `${github.url}/`,
+    RENDER_API_URL: `${render.url}/v1`,
+    VERCEL_API_URL: vercel.url,
+    SLACK_WEBHOOK_URL: slack.webhookUrl(),
+  };
+  return { github, render, vercel, slack, effects, endpoints, stop };
+}
