@@ -1,0 +1,43 @@
+// The environment in which pulumi works against the sandbox.
+import { delimiter, dirname, join } from "node:path";
+import type { ToolchainPaths } from "./servers/toolchain-paths.ts";
+import { writePrivate } from "./servers/wait.ts";
+
+/** File in the sandbox's folder that a shell can read the environment from (0600, since it holds the tokens). */
+export const environmentFile = "env.sh";
+
+/** Name of the stack that runs against the sandbox. */
+export const stackName = "sandbox";
+
+/** What pulumi itself needs; endpoints and tokens of servers and vendors come on top. */
+export function pulumiEnvironment(dir: string, toolchain: ToolchainPaths, passphrase: string): Record<string, string> {
+  return {
+    PULUMI_BACKEND_URL: `file://${join(dir, "state")}`,
+    PULUMI_CONFIG_PASSPHRASE: passphrase,
+    PULUMI_STACK: stackName,
+    // The CLI takes any flag from the environment; so a plain `pulumi up` uses the sandbox's own configuration.
+    PULUMI_OPTION_CONFIG_FILE: join(dir, `Pulumi.${stackName}.yaml`),
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...(toolchain.pulumiHome ? { PULUMI_HOME: toolchain.pulumiHome } : {}),
+    PATH: [...pathPrefix(toolchain), process.env.PATH ?? "/usr/bin:/bin"].join(delimiter),
+  };
+}
+
+/** Folders that come first on PATH. */
+export function pathPrefix(toolchain: ToolchainPaths): string[] {
+  return [toolchain.binDir, dirname(toolchain.node)];
+}
+
+/** A text as one word of a POSIX shell. */
+export function shellQuote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Writes the file for shells: exports, with PATH put in front of the shell's own. */
+export function writeEnvironmentFile(dir: string, env: Record<string, string>, prefix: readonly string[]): void {
+  const exports = Object.entries(env)
+    .filter(([name]) => name !== "PATH")
+    .map(([name, value]) => `export ${name}=${shellQuote(value)}`);
+  const path = `export PATH=${shellQuote(prefix.join(delimiter))}:"$PATH"`;
+  writePrivate(join(dir, environmentFile), `${[...exports, path].join("\n")}\n`);
+}

@@ -1,0 +1,209 @@
+// The whole closed world in one folder: PostgreSQL, Redis, Vault, the vendors' simulators and the consumers behind them.
+import { chmodSync, mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathPrefix, pulumiEnvironment, writeEnvironmentFile } from "./environment.ts";
+import { sandboxSecrets } from "./secrets.ts";
+import type { SandboxSecrets } from "./secrets.ts";
+import { tryLock } from "./servers/lock.ts";
+import type { Lock } from "./servers/lock.ts";
+import { rememberedPorts } from "./servers/ports.ts";
+import { startPostgres } from "./servers/postgres.ts";
+import type { Postgres } from "./servers/postgres.ts";
+import { reap, Supervisor } from "./servers/process.ts";
+import { startRedis } from "./servers/redis.ts";
+import type { Redis } from "./servers/redis.ts";
+import type { ToolchainPaths } from "./servers/toolchain-paths.ts";
+import { startVault } from "./servers/vault.ts";
+import type { Vault } from "./servers/vault.ts";
+import { startVendors, vendorPorts } from "./vendors.ts";
+import type { Vendors } from "./vendors.ts";
+
+/** What a sandbox needs. */
+export interface SandboxOptions {
+  /** Its folder; made at the first start, and everything in it is reused by the next one. */
+  dir: string;
+  toolchain: ToolchainPaths;
+  /** Takes one line of progress at a time. @default nobody listens */
+  log?: (line: string) => void;
+  /** How many times faster than real the vendors' rate limits refill. @default 1 */
+  limitScale?: number;
+  /** Called as soon as the folder belongs to this sandbox, before anything is started. */
+  owned?: () => void;
+}
+
+/** The folder belongs to another sandbox that runs. */
+export class SandboxBusy extends Error {}
+
+/** Login with which the application starts, at PostgreSQL and Redis. */
+const applicationUser = "visapi_app";
+
+/** Everything that was started, in the order in which it came up. */
+interface Parts {
+  lock: Lock;
+  supervisor: Supervisor;
+  secrets: SandboxSecrets;
+  postgres: Postgres;
+  redis: Redis;
+  vault: Vault;
+  vendors: Vendors;
+}
+
+/** A running sandbox. Only one at a time has a folder. */
+export class Sandbox {
+  readonly dir: string;
+  /** What pulumi gets: endpoints, tokens, ids, backend, passphrase, PATH. Holds secrets. */
+  readonly env: Record<string, string>;
+  readonly postgres: Postgres;
+  readonly redis: Redis;
+  readonly vault: Vault;
+  /** The vendors: their state, faults, journals and the common log of effects. */
+  readonly simulators: Vendors["simulators"];
+  /** Keeps the processes; for tests that start something of their own. */
+  readonly supervisor: Supervisor;
+  /** Made up at the first start: tokens, passwords, the administrator's API key. */
+  readonly secrets: SandboxSecrets;
+  readonly #parts: Parts;
+  #stopped: Promise<void> | undefined;
+
+  private constructor(dir: string, env: Record<string, string>, parts: Parts) {
+    this.dir = dir;
+    this.env = env;
+    this.postgres = parts.postgres;
+    this.redis = parts.redis;
+    this.vault = parts.vault;
+    this.simulators = parts.vendors.simulators;
+    this.supervisor = parts.supervisor;
+    this.secrets = parts.secrets;
+    this.#parts = parts;
+  }
+
+  /**
+   * Starts everything and resolves when it serves. What an earlier sandbox of this folder left running is ended first.
+   * @throws SandboxBusy when another one runs in this folder; Error when something does not start (nothing stays behind)
+   */
+  static async start(options: SandboxOptions): Promise<Sandbox> {
+    const dir = resolve(options.dir);
+    const log = options.log ?? (() => undefined);
+    mkdirSync(join(dir, "state"), { recursive: true, mode: 0o700 });
+    chmodSync(dir, 0o700);
+    const lock = tryLock(join(dir, "lock"));
+    if (!lock)
+      throw new SandboxBusy(`The sandbox in ${dir} is already running. Stop it with: npm run stop -- --dir ${dir}`);
+    const parts: Partial<Parts> & { lock: Lock } = { lock };
+    try {
+      options.owned?.();
+      await reap(dir);
+      const env = await bringUp(dir, options, parts, log);
+      return new Sandbox(dir, env, parts as Parts);
+    } catch (error) {
+      await takeDown(parts);
+      throw error;
+    }
+  }
+
+  /** Ends everything and resolves when no process is left. The data stays. Any number of calls. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= takeDown(this.#parts));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+async function bringUp(
+  dir: string,
+  options: SandboxOptions,
+  parts: Partial<Parts>,
+  log: (line: string) => void,
+): Promise<Record<string, string>> {
+  const { toolchain } = options;
+  const ports = await rememberedPorts(dir, ["postgres", "redis", "vault", ...vendorPorts]);
+  const secrets = (parts.secrets = sandboxSecrets(dir));
+  const supervisor = (parts.supervisor = new Supervisor(dir));
+  const timed = async <T>(name: string, what: string, work: Promise<T>): Promise<T> => {
+    const began = performance.now();
+    const result = await work;
+    log(`✓ ${name.padEnd(14)} ${what}, ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    return result;
+  };
+
+  const starts = [
+    timed(
+      "postgresql",
+      `127.0.0.1:${ports.postgres}`,
+      startPostgres({
+        supervisor,
+        dir: join(dir, "postgres"),
+        bin: toolchain.postgresBin,
+        port: ports.postgres,
+        superuserPassword: secrets.postgresSuperuser,
+        application: { user: applicationUser, password: secrets.postgresApplication },
+      }),
+    ).then((postgres) => (parts.postgres = postgres)),
+    timed(
+      "redis",
+      `127.0.0.1:${ports.redis}`,
+      startRedis({
+        supervisor,
+        dir: join(dir, "redis"),
+        binary: toolchain.redisServer,
+        port: ports.redis,
+        adminPassword: secrets.redisAdmin,
+        application: { user: applicationUser, password: secrets.redisApplication },
+      }),
+    ).then((redis) => (parts.redis = redis)),
+    timed(
+      "vault",
+      `http://127.0.0.1:${ports.vault}`,
+      startVault({
+        supervisor,
+        dir: join(dir, "vault"),
+        binary: toolchain.vault,
+        port: ports.vault,
+        keysFile: join(dir, "vault-keys.json"),
+      }),
+    ).then((vault) => (parts.vault = vault)),
+  ];
+  // All of them end before an error goes on, so that nothing is started behind the back of the clean-up.
+  const failed = (await Promise.allSettled(starts)).find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+  const { postgres, redis, vault } = parts as Parts;
+
+  const vendors = await timed(
+    "vendors",
+    "GitHub, Render with the API, Vercel with the front end",
+    startVendors({
+      dir: join(dir, "vendors"),
+      supervisor,
+      ports,
+      secrets,
+      databaseUrl: postgres.applicationUrl,
+      redisUrl: redis.applicationUrl,
+      limitScale: options.limitScale,
+    }),
+  );
+  parts.vendors = vendors;
+  const env = {
+    VAULT_ADDR: vault.address,
+    VAULT_TOKEN: vault.rootToken,
+    ROTATION_FINGERPRINT_KEY: secrets.fingerprintKey,
+    ...vendors.env,
+    ...pulumiEnvironment(dir, toolchain, secrets.pulumiPassphrase),
+  };
+  writeEnvironmentFile(dir, env, pathPrefix(toolchain));
+  return env;
+}
+
+/** Ends what is up: first the consumers and vendors, then their servers, last the claim on the folder. */
+async function takeDown(parts: Partial<Parts>): Promise<void> {
+  try {
+    await parts.vendors?.stop();
+  } finally {
+    try {
+      await parts.supervisor?.stop();
+    } finally {
+      parts.lock?.release();
+    }
+  }
+}

@@ -1,0 +1,54 @@
+// Ports of the sandbox: free ones at the first start, the same ones ever after, so that what the state
+// and the vendors remember (VAULT_ADDR, DATABASE_URL) stays true.
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { randomInt } from "node:crypto";
+import { writePrivate } from "./wait.ts";
+
+// Below the range from which the system takes ports for outgoing connections, which could be in the way at the next start.
+const lowest = 20_000;
+const highest = 29_999;
+
+/** Whether a port can be listened on at 127.0.0.1. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen({ host: "127.0.0.1", port }, () => server.close(() => resolve(true)));
+  });
+}
+
+/** A port that nothing listens on, and none of `except`. @throws when none is found */
+export async function freePort(except: ReadonlySet<number> = new Set()): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = randomInt(lowest, highest + 1);
+    if (!except.has(port) && (await isFree(port))) return port;
+  }
+  throw new Error(`no free port was found between ${lowest} and ${highest} on 127.0.0.1`);
+}
+
+/**
+ * The ports of a sandbox by name, from `<dir>/ports.json`; new names get a free one and are remembered.
+ * @throws when a remembered port is in use by another program
+ */
+export async function rememberedPorts<Name extends string>(
+  dir: string,
+  names: readonly Name[],
+): Promise<Record<Name, number>> {
+  const file = join(dir, "ports.json");
+  const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Record<string, number>>) : {};
+  const ports: Record<string, number> = {};
+  for (const name of names) {
+    const port = known[name];
+    if (port !== undefined && !(await isFree(port))) {
+      throw new Error(
+        `Port ${port}, which this sandbox uses for ${name}, is taken by another program. ` +
+          `Stop that program; or begin anew with: npm run stop && rm -rf ${dir}`,
+      );
+    }
+    ports[name] = port ?? (await freePort(new Set([...Object.values(known), ...Object.values(ports)] as number[])));
+  }
+  writePrivate(file, `${JSON.stringify({ ...known, ...ports }, undefined, 2)}\n`);
+  return ports;
+}

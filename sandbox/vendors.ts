@@ -1,0 +1,114 @@
+// The hosted services of the sandbox: whose they are, what they start with, and how pulumi reaches them.
+import { api, frontend, launcher } from "./consumers/launch.ts";
+import type { SandboxSecrets } from "./secrets.ts";
+import type { Supervisor } from "./servers/process.ts";
+import { startSimulators } from "./simulators/index.ts";
+import type { Simulators } from "./simulators/index.ts";
+
+/** Names under which ports are remembered; `api` and `app` are the public addresses of the consumers. */
+export const vendorPorts = ["github", "render", "vercel", "slack", "api", "app"] as const;
+
+/** The repository whose Actions secrets are rotated. */
+export const githubRepository = { owner: "visanet", name: "visapi" };
+
+/** What the vendors need. */
+export interface VendorsOptions {
+  /** Folder of the vendors' own storage; what they hold outlives a restart. */
+  dir: string;
+  supervisor: Supervisor;
+  ports: Record<(typeof vendorPorts)[number], number>;
+  secrets: SandboxSecrets;
+  /** Connection strings that the API starts with. */
+  databaseUrl: string;
+  redisUrl: string;
+  /** How many times faster than real the vendors' rate limits refill. @default 1 */
+  limitScale?: number | undefined;
+}
+
+/** The running vendors. */
+export interface Vendors {
+  simulators: Simulators;
+  /** Endpoints, tokens and ids for pulumi. */
+  env: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts GitHub, Render, Vercel and Slack, and behind Render and Vercel the consumers.
+ *
+ * At their first start the platforms hold what a person once typed in: connection strings, the administrator's key and
+ * the hand-made JWT_SECRET, SESSION_SECRET and CRON_SECRET that rotation takes over from. Later starts find what the
+ * vendors' storage says, whatever has been rotated meanwhile.
+ * @throws when a vendor cannot start; none of them runs then
+ */
+export async function startVendors(options: VendorsOptions): Promise<Vendors> {
+  const { ports, secrets, supervisor } = options;
+  const webhook = { team: "T00000000", bot: "B00000000", token: secrets.slackWebhookToken };
+  const simulators = await startSimulators({
+    directory: options.dir,
+    controlToken: secrets.controlToken,
+    limitScale: options.limitScale,
+    github: {
+      port: ports.github,
+      token: secrets.githubToken,
+      repositories: [{ ...githubRepository, environments: ["production"] }],
+    },
+    render: {
+      port: ports.render,
+      apiKey: secrets.renderApiKey,
+      ownerId: secrets.renderOwnerId,
+      services: [
+        {
+          id: secrets.renderServiceId,
+          name: "visapi",
+          instances: 2,
+          publicPort: ports.api,
+          launch: launcher(api, supervisor),
+          healthPath: api.liveness,
+          env: {
+            DATABASE_URL: options.databaseUrl,
+            REDIS_URL: options.redisUrl,
+            ADMIN_API_KEY: secrets.adminApiKey,
+            API_KEY_PREFIX: "vapi_",
+            JWT_SECRET: secrets.jwtSecret,
+            SESSION_SECRET: secrets.sessionSecret,
+            CRON_SECRET: secrets.cronSecret,
+            SLACK_WEBHOOK_URL: `http://127.0.0.1:${ports.slack}/services/${webhook.team}/${webhook.bot}/${webhook.token}`,
+          },
+        },
+      ],
+    },
+    vercel: {
+      port: ports.vercel,
+      token: secrets.vercelApiToken,
+      projects: [
+        {
+          id: secrets.vercelProjectId,
+          name: "visapi-frontend",
+          publicPort: ports.app,
+          launch: launcher(frontend, supervisor),
+          healthPath: frontend.liveness,
+          env: { API_URL: `http://127.0.0.1:${ports.api}`, CRON_SECRET: secrets.cronSecret },
+        },
+      ],
+    },
+    slack: { port: ports.slack, webhooks: [webhook] },
+  });
+  return {
+    simulators,
+    env: {
+      ...simulators.endpoints,
+      GITHUB_OWNER: githubRepository.owner,
+      GITHUB_TOKEN: secrets.githubToken,
+      RENDER_API_KEY: secrets.renderApiKey,
+      RENDER_SERVICE_ID: secrets.renderServiceId,
+      VERCEL_API_TOKEN: secrets.vercelApiToken,
+      VERCEL_PROJECT_ID: secrets.vercelProjectId,
+      VISAPI_API_URL: simulators.render.serviceUrl(secrets.renderServiceId),
+      VISAPI_APP_URL: simulators.vercel.projectUrl(secrets.vercelProjectId),
+      // For tests that inject faults over the vendors' control APIs; the product does not read it.
+      SANDBOX_CONTROL_TOKEN: secrets.controlToken,
+    },
+    stop: () => simulators.stop(),
+  };
+}
