@@ -80,12 +80,18 @@ class Fake {
   readonly #tokens: Map<string, Body>;
   readonly #mounts = new Map<string, Body>();
   readonly #secrets = new Map<string, Secret>();
+  #sealed = false;
 
   constructor(root: string) {
     this.#tokens = new Map([[root, { display_name: "root", policies: ["root"], meta: null }]]);
   }
 
   answer(token: string, method: string, path: string, given: Body): Reply {
+    if (path === "sys/seal" || path === "sys/unseal") {
+      this.#sealed = path === "sys/seal";
+      return { status: 204 };
+    }
+    if (this.#sealed) return refuse(503, "Vault is sealed");
     const known = this.#tokens.get(token);
     if (!known) return refuse(403, "permission denied", "invalid token");
     if (path === "auth/token/lookup-self") return { status: 200, body: { data: known } };
@@ -94,7 +100,7 @@ class Fake {
       this.#tokens.set(child, {
         ...given,
         policies: ["root"],
-        display_name: `token-${String(given["display_name"] as string)}`,
+        display_name: `token-${String(given["display_name"])}`,
       });
       return { status: 200, body: { auth: { client_token: child, policies: ["root"] } } };
     }
@@ -113,7 +119,7 @@ class Fake {
     const existing = this.#mounts.get(mount);
     const settings = (given["config"] ?? given) as Body;
     const seconds = (key: string, old: unknown): unknown =>
-      settings[key] === undefined ? old : Number.parseInt(String(settings[key] as string), 10) || 2_764_800;
+      settings[key] === undefined ? old : Number.parseInt(settings[key] as string, 10) || 2_764_800;
     if (method === "DELETE") this.#mounts.delete(mount);
     else if (method === "POST" && path === mount && existing) return refuse(400, `path is already in use at ${mount}/`);
     else if (method === "POST") {

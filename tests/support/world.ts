@@ -1,5 +1,5 @@
 // One closed world for engine tests: a sandbox of its own, the real CLI, and a clock that the test sets.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InventoryRow } from "../../components/application.ts";
@@ -79,7 +79,8 @@ export class World {
     const log = join(this.dir, `events-${Date.now()}.json`);
     const started = Date.now();
     const ran = await pulumi([...command, "--non-interactive", "--event-log", log, ...args], {
-      env: { ...this.sandbox.env, ROTATION_NOW: now, SANDBOX_NOW: now, ...env },
+      // The flag for the event log is one of the CLI's debugging commands.
+      env: { ...this.sandbox.env, PULUMI_DEBUG_COMMANDS: "true", ROTATION_NOW: now, SANDBOX_NOW: now, ...env },
       onStart,
       onOutput,
     });
@@ -103,6 +104,33 @@ export class World {
     const { stdout } = await pulumi(["stack", "output", "--json"], { env: this.sandbox.env });
     const outputs = JSON.parse(stdout) as Record<string, InventoryRow[]>;
     return new Map((outputs[application] ?? []).map((row) => [row.secret, row]));
+  }
+
+  /** One field of an entry of Vault's KV mount `secret`, its latest version. */
+  async vaultField(path: string, field: string): Promise<string | undefined> {
+    const { VAULT_ADDR: address = "", VAULT_TOKEN: token = "" } = this.sandbox.env;
+    const response = await fetch(`${address}/v1/secret/data/${path}`, { headers: { "x-vault-token": token } });
+    const { data } = (await response.json()) as { data?: { data?: Record<string, string> } };
+    return data?.data?.[field];
+  }
+
+  /** What a person does on Render's dashboard; the next deploy hands it to the API. */
+  async setRenderVariable(key: string, value: string): Promise<void> {
+    const { RENDER_API_URL: url, RENDER_API_KEY: token, RENDER_SERVICE_ID: service } = this.sandbox.env;
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    await fetch(`${url}/services/${service}/env-vars/${key}`, {
+      method: "PUT",
+      headers,
+      body: JSON.stringify({ value }),
+    });
+  }
+
+  /** Replaces the stack's configuration beyond what the repository's file says. */
+  configure(config: Record<string, unknown>): void {
+    const file = configFile(this.dir);
+    const salt = /^encryptionsalt: .*$/m.exec(readFileSync(file, "utf8"))?.[0] ?? "";
+    const whole = { "secret-rotation:environment": "sandbox", ...config };
+    writeFileSync(file, `${salt}\nconfig: ${JSON.stringify(whole)}\n`);
   }
 
   /** `now`, so many days later. */

@@ -1,0 +1,5 @@
+// Stands in for the official random plugin (npm @pulumi/random 4.21.2). What it covers: docs/stand-ins.md.
+import { serve } from "../../../provider/wire/serve.ts";
+import { randomPassword } from "./password.ts";
+
+await serve({ name: "random", version: "4.21.2", acceptSecrets: false, resources: [randomPassword] });
