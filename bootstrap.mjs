@@ -18,13 +18,15 @@ const lock = createHash("sha256")
 if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
   const started = Date.now();
   console.error("· packages       installing what package-lock.json names (about a minute)");
-  const npm = spawnSync(
-    "npm",
-    ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"],
-    { cwd: root, stdio: ["ignore", 2, 2], shell: process.platform === "win32" },
-  );
+  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32",
+  });
   if (npm.status !== 0) {
-    console.error("Installing the packages failed; the lines above say why. Run the command again once the registry answers.");
+    console.error(
+      "Installing the packages failed; the lines above say why. Run the command again once the registry answers.",
+    );
     process.exit(npm.status ?? 1);
   }
   writeFileSync(stamp, lock);
@@ -34,10 +36,15 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
 const packaged = join(root, "node_modules", `node-${process.platform}-${process.arch}`, "bin", "node");
 const node = Number(process.versions.node.split(".")[0]) >= 24 ? process.execPath : packaged;
 if (!existsSync(node)) {
-  console.error(`Node ${process.versions.node} is too old and no newer one is packaged for ${process.platform}-${process.arch}. Install Node 24 or newer and run this again.`);
+  console.error(
+    `Node ${process.versions.node} is too old and no newer one is packaged for ${process.platform}-${process.arch}. Install Node 24 or newer and run this again.`,
+  );
   process.exit(1);
 }
 const env = { ...process.env, PATH: dirname(node) + delimiter + process.env.PATH };
-const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, file), ...args], { env, stdio: "inherit" });
+const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, file), ...args], {
+  env,
+  stdio: "inherit",
+});
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
