@@ -1,0 +1,52 @@
+// What a kind of issued credential has to be able to do. Two of a kind can be valid at once: a rotation makes the
+// idle one, proves it, turns it live, and the other ends later, when nobody uses it any more.
+import type { Failure, Log, Properties } from "../wire/contract.ts";
+
+export type Slot = "a" | "b";
+
+/** The same for every attempt at one generation, so that a repeated or killed attempt finds what it left behind. */
+export interface Issue {
+  /** The kind's own settings, as the program gave them; secrets inside are `Secret`. */
+  args: Properties;
+  /** `<project>-<stack>-<application>-<secret>-g<generation>`, in characters that vendors accept: `[a-z0-9-]`. */
+  name: string;
+  /** Everything before `-g<generation>`: what this stack has made for this secret begins with it. */
+  family: string;
+  slot: Slot;
+  generation: number;
+  log: Log;
+}
+
+export interface Issued {
+  /** What consumers get: a key, a token, a connection string. */
+  value: string;
+  /** How the service calls it: a role, a key id. Plain; never a value. */
+  reference: string;
+}
+
+/** Whoever still uses a credential. */
+export interface Users {
+  count: number;
+  /** For people, like `visapi@10.0.0.7`; at most ten. */
+  who: string[];
+}
+
+export interface CredentialKind {
+  /** For instance `postgres-login`. */
+  kind: string;
+  /** Problems with the settings, found before the first effect. */
+  validate(args: Properties): Failure[];
+  /**
+   * Makes the credential of `issue.slot`. Called again after a lost reply or a kill, it makes no second one: it looks
+   * for `issue.name` first and adopts or replaces what it finds.
+   */
+  issue(issue: Issue): Promise<Issued>;
+  /** Uses the credential as a consumer would. @throws when it does not work, without the value */
+  prove(args: Properties, issued: Issued): Promise<void>;
+  /** Whether the service still accepts it. */
+  valid(args: Properties, reference: string): Promise<boolean>;
+  /** Who uses it now; `undefined` where the service cannot tell. */
+  users(args: Properties, reference: string): Promise<Users | undefined>;
+  /** Ends it. "Already gone" is done. */
+  revoke(args: Properties, reference: string): Promise<void>;
+}
