@@ -42,7 +42,9 @@ export interface Search {
  * @param providers the providers to look for; one without a version matches any plugin of its name
  */
 export async function detectOfficial(providers: Provider[], search: Search = {}): Promise<Official> {
-  const home = search.home ?? process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi");
+  const set = process.env["PULUMI_HOME"];
+  // A shell of the sandbox has the folder of our own making for its home; what the person has is elsewhere.
+  const home = search.home ?? (set && !isOurs(set) ? set : join(homedir(), ".pulumi"));
   const notOurs = (file: string) => !isOurs(file);
   const pulumi = await identify(findOnPath("pulumi", search.path, notOurs));
   const beside = pulumi && join(dirname(pulumi.path), "pulumi-language-nodejs");

@@ -32,8 +32,9 @@ export function findOnPath(
     .find((file) => isExecutable(file) && accept(file));
 }
 
-/** Whether a program is of our own making: a shell that `npm run shell` started has our folder first on its PATH. */
+/** Whether a program or folder is of our own making: a shell that `npm run shell` started has our folder first on its PATH. */
 export function isOurs(file: string): boolean {
+  if (!existsSync(file)) return false;
   return [file, realpathSync(file)].some((place) => existsSync(join(dirname(place), marker)));
 }
 

@@ -30,7 +30,7 @@ export interface Toolchain {
   /** The folder that holds `postgres`, `initdb`, `pg_ctl`. */
   postgresBin: string;
   redisServer: string;
-  /** What `PULUMI_HOME` has to be for the engine to find the official plugins counted here. */
+  /** What `PULUMI_HOME` has to be for the engine to find the plugins counted here. */
   pulumiHome: string;
   parts: Part[];
 }
@@ -114,7 +114,7 @@ export async function ensureToolchain(options: ToolchainOptions = {}): Promise<T
     node: process.execPath,
     postgresBin: servers.postgresBin,
     redisServer: servers.redisServer,
-    pulumiHome: official.home,
+    pulumiHome: linked.home,
     parts,
   };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { detectOfficial } from "../../../sandbox/toolchain/official.ts";
 import { silent } from "../../../sandbox/toolchain/progress.ts";
@@ -54,7 +54,11 @@ describe("the toolchain", () => {
       network: { isOpen: () => Promise.resolve(false), close: () => {} },
       makers: { pulumi: make("pulumi", "3.259.0"), vault: make("vault", "1.19.5"), servers, ...makers },
     });
-    const launchers = readdirSync(toolchain.binDir).filter((name) => name.startsWith("pulumi"));
+    const own = join(toolchain.binDir, "home/plugins");
+    const launchers = [
+      ...readdirSync(toolchain.binDir).filter((name) => name.startsWith("pulumi")),
+      ...readdirSync(own).filter((name) => !lstatSync(join(own, name)).isSymbolicLink()),
+    ];
     const origin = Object.fromEntries(toolchain.parts.map((part) => [part.name, part.origin]));
     return { ...toolchain, built, launchers: launchers.sort(), origin };
   };
@@ -84,11 +88,12 @@ describe("the toolchain", () => {
     assert.deepEqual(toolchain.launchers, [
       "pulumi",
       "pulumi-language-nodejs",
-      "pulumi-resource-github",
-      "pulumi-resource-random",
-      "pulumi-resource-time",
-      "pulumi-resource-vault",
+      "resource-github-v6.15.0",
+      "resource-random-v4.21.2",
+      "resource-time-v0.1.1",
+      "resource-vault-v7.8.0",
     ]);
+    assert.equal(toolchain.pulumiHome, join(toolchain.binDir, "home"));
     assert.equal(toolchain.pulumi, join(toolchain.binDir, "pulumi"));
     assert.equal(execFileSync(toolchain.pulumi).toString(), "made pulumi\n");
     assert.match(
@@ -107,18 +112,18 @@ describe("the toolchain", () => {
     }
     const { binDir } = await ensure([at("nothing")]);
     const run = (name: string) => execFileSync(join(binDir, name), ["127.0.0.1:1", "a b"]).toString();
-    assert.equal(run("pulumi-resource-random"), "random 127.0.0.1:1 a b\n");
+    assert.equal(run("home/plugins/resource-random-v4.21.2/pulumi-resource-random"), "random 127.0.0.1:1 a b\n");
     assert.equal(run("pulumi-language-nodejs"), "nodejs 127.0.0.1:1 a b\n");
   });
 
-  it("puts an official plugin of another version on PATH, since the engine would not find it", async () => {
+  it("starts an official plugin of another version under the version that the engine looks for", async () => {
     officialCli();
     plugin("random", "4.16.0");
     plugin("random", "4.9.9");
     plugin("random", "3.9.9");
     const toolchain = await ensure();
     assert.equal(toolchain.origin["random"], "official");
-    const launcher = join(toolchain.binDir, "pulumi-resource-random");
+    const launcher = join(toolchain.pulumiHome, "plugins/resource-random-v4.21.2/pulumi-resource-random");
     assert.equal(execFileSync(launcher).toString(), "random 4.16.0\n");
   });
 
@@ -151,7 +156,7 @@ describe("the toolchain", () => {
     writeFileSync(at("it's a repo/sandbox/plugins/kubernetes/main.ts"), "");
     const toolchain = await ensure();
     assert.equal(toolchain.origin["kubernetes"], "stand-in");
-    assert.ok(toolchain.launchers.includes("pulumi-resource-kubernetes"));
+    assert.ok(toolchain.launchers.some((name) => name.startsWith("resource-kubernetes-v")));
   });
 
   it("lets the CLI fetch plugins where the network is open, and counts them as official", async () => {
