@@ -1,6 +1,7 @@
 // Judges resources by the policies that CrossGuard gets, with the proxies that it wraps properties in: a rule that reads
 // an unknown value the wrong way throws here as it would in a preview.
-import proxy from "@pulumi/policy/proxy.js";
+import { createRequire } from "node:module";
+import { Secret } from "@pulumi/policy";
 import type {
   PolicyResource,
   ResourceValidationArgs,
@@ -11,6 +12,21 @@ import type {
 import { policyOf } from "../../../policies/policy.ts";
 import type { Rule } from "../../../policies/rules/rule.ts";
 import { Run, types } from "../../../policies/rules/run.ts";
+
+const require = createRequire(import.meta.url);
+// Internal to @pulumi/policy, and so without types.
+const proxy = require("@pulumi/policy/proxy.js") as {
+  unknownStringValue: string;
+  unknownCheckingProxy(props: object): Record<string, unknown>;
+};
+const { secretsPreservingProxy } = require("@pulumi/policy/secret.js") as {
+  secretsPreservingProxy: (props: object) => object;
+};
+
+/** Properties as a remediation gets them: `Secret`s are seen through, and known to be there. */
+export function shielded(props: object): Record<string, unknown> {
+  return proxy.unknownCheckingProxy(secretsPreservingProxy(props));
+}
 
 /** What the engine sends in the place of a value that is known only after the update. */
 export const unknown: string = proxy.unknownStringValue;
@@ -58,6 +74,14 @@ export function password(secret: string, props: Declared["props"] = {}): Declare
   return resource(types.password, `${secret}/value`, { length: 64, special: false, keepers, ...props });
 }
 
+/** Validations get secrets as the values they are. */
+function unwrapped(value: unknown): unknown {
+  if (value instanceof Secret) return unwrapped(value.value);
+  if (Array.isArray(value)) return value.map(unwrapped);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unwrapped(item)]));
+}
+
 export interface Circumstances {
   config?: object;
   /** RFC 3339. @default `now` */
@@ -86,10 +110,11 @@ export async function judge(rule: Rule, declared: Declared, circumstances: Circu
       type: each.type,
       name: each.name,
       urn: urnOf(each, stack),
-      props: proxy.unknownCheckingProxy(each.props) as Record<string, unknown>,
+      props: proxy.unknownCheckingProxy(unwrapped(each.props) as object),
       opts: optionsOf(each),
       getConfig: () => config,
     } as unknown as ResourceValidationArgs;
+    await policy.remediateResource?.({ ...args, props: shielded(each.props) });
     const validate = policy.validateResource;
     if (typeof validate === "function") await validate(args, (message) => said.push(message));
   }
@@ -109,7 +134,7 @@ export async function judgeStack(
     const args = { ...each, urn: urnOf(each, stack), opts: optionsOf(each), getConfig: () => ({}) };
     if (typeof watcher.validateResource === "function")
       await watcher.validateResource(
-        { ...args, props: proxy.unknownCheckingProxy(each.props) as object } as unknown as ResourceValidationArgs,
+        { ...args, props: proxy.unknownCheckingProxy(each.props) } as unknown as ResourceValidationArgs,
         () => undefined,
       );
   }
@@ -119,7 +144,7 @@ export async function judgeStack(
         type: each.type,
         name: each.name,
         urn: urnOf(each, stack),
-        props: proxy.unknownCheckingProxy(each.props) as Record<string, unknown>,
+        props: proxy.unknownCheckingProxy(each.props),
         opts: optionsOf(each),
         dependencies: [],
         propertyDependencies: {},

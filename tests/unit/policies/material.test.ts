@@ -20,7 +20,7 @@ describe("material-has-keepers", () => {
         /has no keepers, .*type keepers:/,
       );
     const key = resource("tls:index/privateKey:PrivateKey", "shop/KEY/value", { algorithm: "RSA" });
-    assert.match((await judge(keyed, key))[0] ?? "", /PrivateKey can have no keepers/);
+    assert.match((await judge(keyed, key))[0] ?? "", /\(PrivateKey\) can have no keepers/);
   });
 
   it("says nothing of keepers that a preview does not know", async () => {
@@ -139,7 +139,7 @@ describe("no-value-in-id", () => {
   for (const type of showing)
     it(`refuses ${type.split(":")[2]}`, async () => {
       const said = await judge(noValueInId, resource(type, "shop/TOKEN/value", {}));
-      assert.match(said[0] ?? "", /whose plain id is its value: use RandomPassword/);
+      assert.match(said[0] ?? "", /shows its value as its plain id: use RandomPassword/);
     });
 
   it("passes RandomPassword, and what the configuration calls no secret", async () => {
