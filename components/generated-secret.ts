@@ -8,7 +8,7 @@ export type Format = "hex" | "base64url" | "alphanumeric";
 
 export interface GeneratedSecretArgs extends RotatedSecretArgs {
   format: Format;
-  /** Characters in production; from 16 to 512. Staging has half of them. */
+  /** Characters in production; from 16 to 512. Staging has half of them, at least 128 bits. */
   length: number;
 }
 
@@ -22,6 +22,9 @@ const alphabets: Record<
   alphanumeric: { lower: true, upper: true, numeric: true, special: false },
 };
 
+/** What one character is worth, in bits. */
+const bits: Record<Format, number> = { hex: 4, base64url: 6, alphanumeric: Math.log2(62) };
+
 export class GeneratedSecret extends RotatedSecret {
   constructor(application: Application, secret: string, args: GeneratedSecretArgs) {
     if (!Number.isInteger(args.length) || args.length < 16 || args.length > 512)
@@ -29,7 +32,9 @@ export class GeneratedSecret extends RotatedSecret {
         `${application.label}/${secret} has length ${args.length}; give a whole number from 16 to 512`,
       );
     super("GeneratedSecret", application, secret, args);
-    const length = application.stack.halfLength ? Math.ceil(args.length / 2) : args.length;
+    // Half of it in staging, but never fewer than 128 bits.
+    const least = Math.min(args.length, Math.ceil(128 / bits[args.format]));
+    const length = application.stack.halfLength ? Math.max(least, Math.ceil(args.length / 2)) : args.length;
     this.build(
       ({ keepers, options }) =>
         new random.RandomPassword(this.part("value"), { length, ...alphabets[args.format], keepers }, options).result,

@@ -2,6 +2,7 @@
 // is implemented, in `resources/`.
 import * as pulumi from "@pulumi/pulumi";
 import type { ProofSource } from "./proof.ts";
+import { validate } from "./schedule/terms.ts";
 import type { GitSource } from "./vendors/vercel.ts";
 
 type Inputs<T> = { [K in keyof T]: T[K] extends string[] ? pulumi.Input<pulumi.Input<string>[]> : pulumi.Input<T[K]> };
@@ -12,6 +13,8 @@ export type SecretClass = "CRITICAL" | "HIGH" | "MEDIUM" | "LOW";
 export interface ScheduleArgs {
   secret: string;
   class: SecretClass;
+  /** Who answers for it. */
+  owner: string;
   intervalDays: number;
   leadHours: number;
   hours?: { from: number; to: number };
@@ -23,12 +26,21 @@ export interface ScheduleArgs {
   anchor?: string;
 }
 
+/** The first term that cannot be kept, with what to type instead; before the engine hears of anything. */
+function keepable(args: ScheduleArgs): ScheduleArgs {
+  // A partner's window is not known yet; that there is one makes the terms tighter.
+  const partner = args.apartFrom === undefined ? {} : { apartFrom: "2026-01-01" };
+  const [refusal] = validate({ anchor: args.secret, generation: 1, ...args, ...partner });
+  if (refusal) throw new pulumi.RunError(`${args.secret}: ${refusal.reason}`);
+  return args;
+}
+
 export class Schedule extends pulumi.CustomResource {
   declare readonly window: pulumi.Output<string>;
   declare readonly dueAt: pulumi.Output<string>;
   declare readonly generation: pulumi.Output<number>;
   constructor(name: string, args: ScheduleArgs, opts?: pulumi.CustomResourceOptions) {
-    super("rotation:index:Schedule", name, { ...args, window: undefined, dueAt: undefined }, opts);
+    super("rotation:index:Schedule", name, { ...keepable(args), window: undefined, dueAt: undefined }, opts);
   }
 }
 
@@ -179,7 +191,8 @@ export interface PreflightArgs {
   vercelProjects: string[];
 }
 
-/** Fails with everything that is wrong, when a service that the run needs cannot be used. */
-export async function preflight(args: PreflightArgs): Promise<void> {
-  await pulumi.runtime.invoke("rotation:index:preflight", args, {});
+/** What is wrong with the services that the run needs, and what to do about each; empty when all can be used. */
+export async function preflight(args: PreflightArgs): Promise<string[]> {
+  const { problems } = (await pulumi.runtime.invoke("rotation:index:preflight", args, {})) as { problems: string[] };
+  return problems;
 }

@@ -1,5 +1,6 @@
 // The environment in which pulumi works against the sandbox.
 import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ToolchainPaths } from "./servers/toolchain-paths.ts";
 import { writePrivate } from "./servers/wait.ts";
 
@@ -17,6 +18,8 @@ export function pulumiEnvironment(dir: string, toolchain: ToolchainPaths, passph
     PULUMI_STACK: stackName,
     // The CLI takes any flag from the environment; so a plain `pulumi up` uses the sandbox's own configuration.
     PULUMI_OPTION_CONFIG_FILE: join(dir, `Pulumi.${stackName}.yaml`),
+    // Every run against the sandbox is checked by the pack, also one that a person starts by hand.
+    PULUMI_OPTION_POLICY_PACK: fileURLToPath(new URL("../policies", import.meta.url)),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...(toolchain.pulumiHome ? { PULUMI_HOME: toolchain.pulumiHome } : {}),
     PATH: [...pathPrefix(toolchain), process.env.PATH ?? "/usr/bin:/bin"].join(delimiter),

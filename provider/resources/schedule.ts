@@ -9,6 +9,7 @@ const classes = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
 const declared = [
   "secret",
   "class",
+  "owner",
   "intervalDays",
   "leadHours",
   "hours",
@@ -20,10 +21,10 @@ const declared = [
   "anchor",
 ];
 const decided = ["window", "dueAt", "announced"];
-const shown = ["secret", "class", "intervalDays", "generation", ...decided];
+const shown = ["secret", "class", "owner", "intervalDays", "generation", ...decided];
 
 /**
- * `rotation:index:Schedule`. Inputs: `secret` (name), `class`, and the `Terms` of `provider/schedule/terms.ts`, where
+ * `rotation:index:Schedule`. Inputs: `secret` (name), `class`, `owner` (who answers for it), and the `Terms` of `provider/schedule/terms.ts`, where
  * `generation` is 1 and `anchor` is the secret's name when left out. Adds `window`, `dueAt` and, while a rotation is
  * announced, `announced` (RFC 3339). Its id is the secret's name at creation.
  * @param clock the time of the run; to be the same throughout a run
