@@ -66,7 +66,8 @@ export async function ensureStack(dir: string, env: Record<string, string>): Pro
   try {
     cpSync(join(repository, "Pulumi.yaml"), join(scratch, "Pulumi.yaml"));
     cpSync(join(repository, `Pulumi.${stackName}.yaml`), join(scratch, `Pulumi.${stackName}.yaml`));
-    const { PULUMI_STACK: _, PULUMI_OPTION_CONFIG_FILE: __, ...rest } = env;
+    const rest = { ...env };
+    for (const name of ["PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE", "PULUMI_OPTION_POLICY_PACK"]) delete rest[name];
     const made = await pulumi(["stack", "init", stackName, "--non-interactive"], { env: rest, cwd: scratch });
     if (made.code !== 0 && !made.stderr.includes("already exists"))
       throw new Error(`The stack could not be made: ${made.stderr || made.stdout}`);

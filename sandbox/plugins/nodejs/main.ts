@@ -20,7 +20,11 @@ function command(name: "run" | "run-policy-pack", directory: string): string {
 }
 
 function node(script: string, args: string[], cwd: string, env: NodeJS.ProcessEnv, stdio: StdioOptions): ChildProcess {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script, ...args], { cwd, env, stdio });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", script, ...args], {
+    cwd,
+    env,
+    stdio,
+  });
   children.add(child);
   child.on("exit", () => children.delete(child));
   return child;
@@ -39,7 +43,9 @@ async function run(request: pb.RunRequest): Promise<pb.RunResponse> {
     pwd: request.getPwd(),
     parallel: request.getParallel() || undefined,
     "dry-run": request.getDryrun() || undefined,
-  }).flatMap(([flag, value]) => (value === undefined || value === "" ? [] : value === true ? [`--${flag}`] : [`--${flag}`, `${value}`]));
+  }).flatMap(([flag, value]) =>
+    value === undefined || value === "" ? [] : value === true ? [`--${flag}`] : [`--${flag}`, `${value}`],
+  );
   const env = {
     ...process.env,
     PULUMI_CONFIG: JSON.stringify(Object.fromEntries(request.getConfigMap().toObject())),
@@ -47,7 +53,11 @@ async function run(request: pb.RunRequest): Promise<pb.RunResponse> {
     PULUMI_NODEJS_TYPESCRIPT: "false",
   };
   const entry = request.getProgram() || info?.getEntryPoint() || ".";
-  const child = node(command("run", directory), [...args, entry, ...request.getArgsList()], request.getPwd(), env, ["ignore", "inherit", "inherit"]);
+  const child = node(command("run", directory), [...args, entry, ...request.getArgsList()], request.getPwd(), env, [
+    "ignore",
+    "inherit",
+    "inherit",
+  ]);
   const code = await ended(child);
   const response = new pb.RunResponse();
   if (code === alreadyReported) response.setBail(true);
@@ -58,12 +68,27 @@ async function run(request: pb.RunRequest): Promise<pb.RunResponse> {
 function runPlugin(call: grpc.ServerWritableStream<pb.RunPluginRequest, pb.RunPluginResponse>): void {
   const request = call.request;
   if (request.getKind() !== "analyzer") {
-    call.destroy(new Error(`This language host runs policy packs only, not plugins of kind "${request.getKind()}"; install the official Pulumi CLI for those.`));
+    call.destroy(
+      new Error(
+        `This language host runs policy packs only, not plugins of kind "${request.getKind()}"; install the official Pulumi CLI for those.`,
+      ),
+    );
     return;
   }
   const directory = request.getInfo()?.getProgramDirectory() ?? request.getProgram();
-  const env = { ...process.env, ...Object.fromEntries(request.getEnvList().map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)])) };
-  const child = node(command("run-policy-pack", directory), [...request.getArgsList(), directory], request.getPwd() || directory, env, ["ignore", "pipe", "pipe"]);
+  const env = {
+    ...process.env,
+    ...Object.fromEntries(
+      request.getEnvList().map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+    ),
+  };
+  const child = node(
+    command("run-policy-pack", directory),
+    [...request.getArgsList(), directory],
+    request.getPwd() || directory,
+    env,
+    ["ignore", "pipe", "pipe"],
+  );
   child.stdout?.on("data", (data: Buffer) => call.write(new pb.RunPluginResponse().setStdout(data)));
   child.stderr?.on("data", (data: Buffer) => call.write(new pb.RunPluginResponse().setStderr(data)));
   call.on("cancelled", () => child.kill());
@@ -88,7 +113,8 @@ function unary<Request, Response>(handle: Unary<Request, Response>): grpc.handle
       .then(() => handle(call.request))
       .then(
         (response) => callback(null, response),
-        (error: unknown) => callback({ code: grpc.status.UNKNOWN, details: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) =>
+          callback({ code: grpc.status.UNKNOWN, details: error instanceof Error ? error.message : String(error) }),
       );
   };
 }
@@ -110,7 +136,7 @@ const handlers = {
     return new emptypb.Empty();
   }),
 };
-server.addService(languageGrpc.LanguageRuntimeService as unknown as grpc.ServiceDefinition, handlers as unknown as grpc.UntypedServiceImplementation);
+server.addService(languageGrpc.LanguageRuntimeService, handlers);
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;
   process.stdout.write(`${port}\n`);
