@@ -17,10 +17,11 @@ export function due(dueAt: string, now: Date): string {
 
 /** One line a secret, columns as wide as they need to be. */
 export function table(rows: InventoryRow[], now: Date): string {
-  const head = ["secret", "class", "gen", "destinations", "verified consumers", "next due", "fingerprint"];
+  const head = ["secret", "class", "handling", "gen", "destinations", "verified consumers", "next due", "fingerprint"];
   const body = rows.map((row) => [
     row.secret,
     row.class,
+    row.handling,
     String(row.generation),
     row.destinations.join(" "),
     row.consumers.join(" ") || "none can prove",

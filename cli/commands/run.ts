@@ -1,0 +1,48 @@
+// `rotate run`: rotates what is due, with a real `pulumi up` behind the policy pack.
+import { exits, Failure, type Call, type Command, type Exit } from "../command.ts";
+import { Progress, type Outcome } from "../progress.ts";
+import { inventory, named } from "../secrets.ts";
+import { statusTable } from "./status.ts";
+
+export const run: Command = {
+  summary: "rotate what is due, all of it or the secrets that are named",
+  help: `Usage: rotate run [secret...] [--json] [--stack <name>]
+
+Rotates what is due, finishes what an earlier run left unfinished, ends previous values whose grace is over. A secret
+that is not due stays as it is, named or not; to rotate one now, see: rotate emergency --help. The policy pack is always
+on. The lock of a run on this machine that died is taken away; any other lock is respected. When a step fails,
+everything behind it waits, what was in use stays valid, Slack is told, and the next run goes on from there.
+
+Exit codes: 0 done and verified, 1 failed, 2 wrong usage (a name that does not exist; nothing was changed).`,
+  options: {},
+  async run(call) {
+    const targets = call.names.length > 0 ? await named(call, await inventory(call)) : [];
+    const outcome = await up(call, targets);
+    return report(call, outcome, targets);
+  },
+};
+
+/** Runs the targets, or everything when there are none. @throws Failure with what the engine objected to */
+export async function up({ engine, io }: Call, targets: string[]): Promise<Outcome> {
+  const progress = new Progress(io.say);
+  const ran = await engine.up(targets, (event) => progress.see(event));
+  const { outcome } = progress;
+  if (ran.code === 0) return outcome;
+  const what =
+    outcome.errors.length > 0 ? outcome.errors.join("\n") : ran.stderr.trim() || "pulumi ended with an error";
+  throw new Failure(`The run failed; what was in use stays valid, and the next run goes on from here.\n${what}`);
+}
+
+/** Ends a command that ran: the table of what it touched, or of everything it was asked to look at. */
+export async function report(call: Call, outcome: Outcome, targets: string[]): Promise<Exit> {
+  const { io, options } = call;
+  const rows = await inventory(call);
+  const shown = targets.length > 0 ? rows.filter(({ name }) => targets.includes(name)) : rows;
+  if (options["json"])
+    io.out(JSON.stringify({ touched: outcome.touched, changes: outcome.changes, secrets: shown }, undefined, 2));
+  else {
+    const none = outcome.touched.length === 0 ? "Nothing was due; nothing was changed.\n\n" : "";
+    io.out(none + statusTable(shown, io.now, io.colour));
+  }
+  return exits.ok;
+}

@@ -1,0 +1,211 @@
+// The real `pulumi` CLI as a child process. Nothing that is secret is ever an argument: values go through standard input.
+import { spawn } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Failure, UsageError } from "./command.ts";
+import { deadLock } from "./locks.ts";
+
+export const repository = dirname(dirname(fileURLToPath(import.meta.url)));
+
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface StateResource {
+  urn: string;
+  type: string;
+  id?: string;
+  inputs?: Record<string, unknown>;
+  outputs?: Record<string, unknown>;
+  modified?: string;
+}
+
+export interface State {
+  resources: StateResource[];
+  /** URNs of steps that a killed run left open. */
+  pending: string[];
+}
+
+/** One event of the engine's stream, as `pulumi up --json` writes it. */
+export interface EngineEvent {
+  resourcePreEvent?: { metadata: EventStep };
+  resOutputsEvent?: { metadata: EventStep };
+  resOpFailedEvent?: { metadata: EventStep };
+  diagnosticEvent?: { urn?: string; message: string; severity: string };
+  policyEvent?: { message: string; resourceUrn?: string; policyName: string; enforcementLevel: string };
+  summaryEvent?: { durationSeconds: number; resourceChanges?: Record<string, number> };
+}
+
+export interface EventStep {
+  op: string;
+  urn: string;
+  type: string;
+  new?: { outputs?: Record<string, unknown> } | null;
+}
+
+export class Engine {
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #stack: string | undefined;
+  readonly #say: (text: string) => void;
+
+  /** @param stack `--stack`; left out: PULUMI_STACK, else the one that is selected */
+  constructor(env: NodeJS.ProcessEnv, stack: string | undefined, say: (text: string) => void) {
+    this.#env = env;
+    this.#stack = stack;
+    this.#say = say;
+  }
+
+  /** Runs `pulumi` and collects what it says. @throws Failure when there is no such program */
+  run(args: string[], { input, onLine }: { input?: string; onLine?: (line: string) => void } = {}): Promise<Ran> {
+    return new Promise((resolve, reject) => {
+      const child = spawn("pulumi", [...args, ...(this.#stack ? ["--stack", this.#stack] : []), "--non-interactive"], {
+        cwd: repository,
+        env: this.#env,
+        stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      });
+      const ran: Ran = { code: 1, stdout: "", stderr: "" };
+      let rest = "";
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+        if (!onLine) ran.stdout += text;
+        else {
+          const lines = (rest + text).split("\n");
+          rest = lines.pop() ?? "";
+          for (const line of lines) onLine(line);
+        }
+      });
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => (ran.stderr += text));
+      child.stdin?.on("error", () => undefined);
+      child.stdin?.end(input);
+      const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, pass);
+      child.on("error", (error: NodeJS.ErrnoException) =>
+        reject(
+          error.code === "ENOENT"
+            ? new UsageError(
+                "There is no program `pulumi` on PATH. Install Pulumi, or work in the sandbox: npm run shell -- ./rotate status",
+              )
+            : error,
+        ),
+      );
+      child.on("close", (code) => {
+        for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, pass);
+        if (onLine && rest) onLine(rest);
+        resolve({ ...ran, code: code ?? 1 });
+      });
+    });
+  }
+
+  async #ask(args: string[], input?: string): Promise<string> {
+    const ran = await this.run(args, input === undefined ? {} : { input });
+    if (ran.code === 0) return ran.stdout;
+    const said = ran.stderr || ran.stdout;
+    if (/no stack named|no stack selected/.test(said))
+      throw new UsageError(
+        `${clean(said)}\nSelect a stack with --stack or PULUMI_STACK, or work in the sandbox: npm run shell -- ./rotate status`,
+      );
+    throw new Failure(clean(said));
+  }
+
+  /** What the stack remembers; secrets in it are ciphertext. */
+  async state(): Promise<State> {
+    interface Deployment {
+      resources?: StateResource[];
+      pending_operations?: { resource: { urn: string } }[];
+    }
+    const { deployment } = JSON.parse(await this.#ask(["stack", "export"])) as { deployment: Deployment | null };
+    return {
+      resources: deployment?.resources ?? [],
+      pending: (deployment?.pending_operations ?? []).map(({ resource }) => resource.urn),
+    };
+  }
+
+  /** An object of the stack's plain configuration, like `forced`; empty when it is not set. */
+  async config<T>(key: string): Promise<Record<string, T>> {
+    type Entry = { objectValue?: Record<string, T>; value?: string };
+    const all = JSON.parse(await this.#ask(["config", "--json"])) as Record<string, Entry>;
+    const entry = all[key.includes(":") ? key : `secret-rotation:${key}`];
+    return entry?.objectValue ?? {};
+  }
+
+  /** Sets plain entries below `<key>["<secret>"]` in one step. */
+  async setEntry(key: string, secret: string, entry: Record<string, string | number | boolean>): Promise<void> {
+    const settings = Object.entries(entry).flatMap(([field, value]) => [
+      "--plaintext",
+      `secret-rotation:${key}["${secret}"].${field}=${String(value)}`,
+    ]);
+    await this.#ask(["config", "set-all", "--path", ...settings]);
+  }
+
+  async removeEntry(key: string, secret: string): Promise<void> {
+    await this.#ask(["config", "rm", "--path", `secret-rotation:${key}["${secret}"]`]);
+  }
+
+  /** Stores a value, encrypted; it goes through standard input. */
+  async setSecret(key: string, value: string): Promise<void> {
+    await this.#ask(["config", "set", "--secret", key], value);
+  }
+
+  async removeSecret(key: string): Promise<void> {
+    await this.#ask(["config", "rm", key]);
+  }
+
+  /** The preview as `pulumi preview --json` gives it; values in it read `[secret]`. */
+  async preview(targets: string[]): Promise<unknown> {
+    const ran = await this.#unlocked(() =>
+      this.run(["preview", "--json", "--show-sames", ...policies, ...targetArguments(targets)]),
+    );
+    try {
+      const preview = JSON.parse(ran.stdout) as { diagnostics?: { severity: string; message: string }[] };
+      if (ran.code === 0) return preview;
+      const errors = (preview.diagnostics ?? []).filter(({ severity }) => severity === "error");
+      throw new Failure(clean(errors.map(({ message }) => message).join("\n") || ran.stderr));
+    } catch (error) {
+      if (error instanceof SyntaxError) throw new Failure(clean(ran.stderr || ran.stdout));
+      throw error;
+    }
+  }
+
+  /** `pulumi up` with the policy pack; the engine's events come as they happen. */
+  async up(targets: string[], onEvent: (event: EngineEvent) => void): Promise<Ran> {
+    const args = ["up", "--yes", "--skip-preview", "--json", ...policies, ...targetArguments(targets)];
+    return this.#unlocked(() =>
+      this.run(args, {
+        onLine: (line) => {
+          try {
+            onEvent(JSON.parse(line) as EngineEvent);
+          } catch {
+            // A line that is no event is a notice of the CLI's own.
+          }
+        },
+      }),
+    );
+  }
+
+  /** Tries once more when all that stood in the way was the lock of a run on this machine that is no more. */
+  async #unlocked(attempt: () => Promise<Ran>): Promise<Ran> {
+    const ran = await attempt();
+    const dead = ran.code === 0 ? undefined : deadLock(ran.stderr + ran.stdout);
+    if (!dead) return ran;
+    this.#say(`The lock of a run that died (process ${dead.pid} on this machine) is taken away.`);
+    await this.#ask(["cancel", "--yes"]);
+    return attempt();
+  }
+}
+
+const policies = ["--policy-pack", join(repository, "policies")];
+
+/** A secret's component and everything below it. Globs are never checked by the engine, so names are resolved before. */
+export function targetArguments(secrets: string[]): string[] {
+  return secrets.flatMap((secret) => ["--target", `**::${secret}`, "--target", `**::${secret}/**`]);
+}
+
+/** What pulumi said, without its prefix and blank lines. */
+function clean(text: string): string {
+  return text
+    .split("\n")
+    .map((line) => line.replace(/^error: /, "").trimEnd())
+    .filter((line) => line !== "")
+    .join("\n");
+}
