@@ -8,6 +8,8 @@ export interface InventoryRow {
   class: string;
   owner: string;
   intervalDays: number;
+  /** How it is made and replaced: `generated, overlap`, `generated, cut-over`, `prefix, on request`, `issued, two slots`, ... */
+  handling: string;
   generation: number;
   rotatedAt: string;
   dueAt: string;

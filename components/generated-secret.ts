@@ -2,11 +2,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { Application } from "./application.ts";
-import { RotatedSecret, type RotatedSecretArgs } from "./rotated-secret.ts";
+import { OverlappingSecret, type OverlappingSecretArgs } from "./overlapping-secret.ts";
 
 export type Format = "hex" | "base64url" | "alphanumeric";
 
-export interface GeneratedSecretArgs extends RotatedSecretArgs {
+export interface GeneratedSecretArgs extends OverlappingSecretArgs {
   format: Format;
   /** Characters in production; from 16 to 512. Staging has half of them, at least 128 bits. */
   length: number;
@@ -25,17 +25,17 @@ const alphabets: Record<
 /** What one character is worth, in bits. */
 const bits: Record<Format, number> = { hex: 4, base64url: 6, alphanumeric: Math.log2(62) };
 
-export class GeneratedSecret extends RotatedSecret {
+export class GeneratedSecret extends OverlappingSecret {
   constructor(application: Application, secret: string, args: GeneratedSecretArgs) {
     if (!Number.isInteger(args.length) || args.length < 16 || args.length > 512)
       throw new pulumi.RunError(
         `${application.label}/${secret} has length ${args.length}; give a whole number from 16 to 512`,
       );
-    super("GeneratedSecret", application, secret, args);
+    super("GeneratedSecret", "generated", application, secret, args);
     // Half of it in staging, but never fewer than 128 bits.
     const least = Math.min(args.length, Math.ceil(128 / bits[args.format]));
     const length = application.stack.halfLength ? Math.max(least, Math.ceil(args.length / 2)) : args.length;
-    this.build(
+    this.make(
       ({ keepers, options }) =>
         new random.RandomPassword(this.part("value"), { length, ...alphabets[args.format], keepers }, options).result,
     );

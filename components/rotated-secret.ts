@@ -1,11 +1,12 @@
 // The way of a secret, the same for every kind of material:
-// schedule -> precheck -> notice -> clock -> material -> overlap -> destinations -> rollouts -> verification -> notice.
+// schedule -> precheck -> notice -> clock -> material -> destinations -> rollouts -> verification -> notice, revocation.
 // Each arrow is an edge of the graph, so a step that fails stops everything behind it.
 import * as pulumi from "@pulumi/pulumi";
 import * as time from "@pulumiverse/time";
-import { Notice, Overlap, Precheck, Schedule, Verification, type SecretClass } from "../provider/sdk.ts";
+import { Notice, Precheck, Schedule, Verification, type ProofSource, type SecretClass } from "../provider/sdk.ts";
 import type { Application } from "./application.ts";
 import type { Delivered, Delivery, Destination } from "./destinations/destination.ts";
+import type { Material } from "./material.ts";
 
 export interface RotatedSecretArgs {
   class: SecretClass;
@@ -15,11 +16,6 @@ export interface RotatedSecretArgs {
   intervalDays: number;
   /** Where it goes, in the order of the rollouts: who checks the secret before who sends it. */
   destinations: Destination[];
-  /**
-   * Hours for which consumers accept the previous value too, by a second variable `<name>_PREVIOUS`; or "cut-over"
-   * where the application can know one value only, and whoever uses the old one at the restart is refused.
-   */
-  overlap: { graceHours: number } | "cut-over";
   /** The due date is tracked, but only a person's request rotates it. @default false */
   onRequest?: boolean;
   /** Another secret of the same application that must not rotate in the same run. */
@@ -32,8 +28,21 @@ export interface RotatedSecretArgs {
 export interface Origin {
   /** Start of the window, and the number a person raises to rotate now: a change of either makes a new value. */
   keepers: { window: pulumi.Output<string>; generation: string };
-  schedule: Schedule;
+  /** `<application>/<secret>`. */
+  secret: string;
+  /** The generation that a person asked for, 1 when nobody did. */
+  forced: number;
+  /** Where consumers prove what they use. */
+  proofs: ProofSource[];
   options: pulumi.CustomResourceOptions;
+}
+
+/** What kinds of material differ in, beside how they are made. */
+export interface Traits {
+  /** For the inventory, like `generated, overlap`. */
+  handling: string;
+  /** Whether consumers are given the previous value too. */
+  overlaps: boolean;
 }
 
 export abstract class RotatedSecret extends pulumi.ComponentResource {
@@ -41,23 +50,27 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
   readonly secret: string;
   readonly schedule: Schedule;
   readonly #args: RotatedSecretArgs;
+  readonly #traits: Traits;
   readonly #forced: number;
 
-  protected constructor(kind: string, application: Application, secret: string, args: RotatedSecretArgs) {
+  protected constructor(
+    kind: string,
+    application: Application,
+    secret: string,
+    args: RotatedSecretArgs,
+    traits: Traits,
+  ) {
     application.claim(secret);
     if (args.destinations.length === 0)
       throw new pulumi.RunError(
         `${application.label}/${secret} has no destination; a secret that goes nowhere is of no use to anyone`,
-      );
-    if (args.overlap !== "cut-over" && !(args.overlap.graceHours > 0))
-      throw new pulumi.RunError(
-        `${application.label}/${secret} overlaps for ${args.overlap.graceHours} hours; give more than 0, or overlap: "cut-over"`,
       );
     const prefix = `${application.label}/${secret}`;
     super(`secret-rotation:index:${kind}`, prefix, {}, { parent: application, transformations: [named(prefix)] });
     this.application = application;
     this.secret = secret;
     this.#args = args;
+    this.#traits = traits;
     const { stack } = application;
     this.#forced = stack.forced[prefix]?.generation ?? 1;
     this.schedule = new Schedule(
@@ -65,6 +78,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       {
         secret: prefix,
         class: args.class,
+        owner: args.owner,
         intervalDays: args.intervalDays,
         leadHours: stack.leadHours,
         ...(stack.hours ? { hours: stack.hours } : {}),
@@ -83,7 +97,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
   }
 
   /** Makes the secret: `make` creates the material, the rest follows. */
-  protected build(make: (origin: Origin) => pulumi.Output<string>): void {
+  protected build(make: (origin: Origin) => Material): void {
     const { schedule } = this;
     const about = { secret: `${this.application.label}/${this.secret}`, window: schedule.window, forced: this.#forced };
     const health = [...new Set(this.#args.destinations.flatMap((destination) => destination.health))];
@@ -95,48 +109,31 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       { rfc3339: schedule.window, rotationDays: this.#args.intervalDays, triggers: { generation: `${this.#forced}` } },
       options,
     );
-    const value = make({ keepers: { window: clock.rfc3339, generation: `${this.#forced}` }, schedule, options });
-    const overlap = this.#overlap(value);
-    const { resources, rollouts } = this.#deliver(overlap);
-    const verification = this.#verify(overlap, resources, rollouts, health);
+    const keepers = { window: clock.rfc3339, generation: `${this.#forced}` };
+    const { secret, forced } = about;
+    const material = make({ keepers, secret, forced, proofs: this.#proofs(), options });
+    const { resources, rollouts } = this.#deliver(material);
+    const verification = this.#verify(material, resources, rollouts, health);
     this.#notice("after", [verification]);
-    this.#record(overlap, verification);
+    this.#record(material, verification);
     this.registerOutputs({});
   }
 
-  #overlap(value: pulumi.Output<string>): Overlap {
-    const { overlap } = this.#args;
-    return new Overlap(
-      this.part("overlap"),
-      {
-        secret: `${this.application.label}/${this.secret}`,
-        value,
-        window: this.schedule.window,
-        forced: this.#forced,
-        graceHours: overlap === "cut-over" ? 0 : overlap.graceHours,
-        adoption: this.#proofs(),
-        deadlineSeconds: this.application.stack.verificationSeconds,
-      },
-      { parent: this },
-    );
-  }
-
-  #proofs() {
-    return this.#args.destinations.flatMap((destination) =>
-      destination.proofs(this.secret, this.#args.overlap !== "cut-over"),
-    );
+  #proofs(): ProofSource[] {
+    return this.#args.destinations.flatMap((destination) => destination.proofs(this.secret, this.#traits.overlaps));
   }
 
   /** Writes every destination, the system of record first, then restarts each service once all of its variables are written. */
-  #deliver(overlap: Overlap): { resources: pulumi.Resource[]; rollouts: pulumi.Output<string>[] } {
+  #deliver({ current, previous, generation }: Material): {
+    resources: pulumi.Resource[];
+    rollouts: pulumi.Output<string>[];
+  } {
     const delivery = (dependsOn: pulumi.Resource[]): Delivery => ({
       application: this.application.label,
       secret: this.secret,
-      current: overlap.current,
-      previous: overlap.previous,
-      overlaps: this.#args.overlap !== "cut-over",
+      ...{ current, previous, generation },
+      overlaps: this.#traits.overlaps,
       window: this.schedule.window,
-      generation: overlap.generation,
       part: (name) => this.part(name),
       options: { parent: this, dependsOn },
     });
@@ -171,7 +168,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
   }
 
   #verify(
-    overlap: Overlap,
+    { current, fingerprint, holds }: Material,
     dependsOn: pulumi.Resource[],
     rollouts: pulumi.Output<string>[],
     health: string[],
@@ -180,10 +177,8 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       this.part("verification"),
       {
         secret: `${this.application.label}/${this.secret}`,
-        value: overlap.current,
-        fingerprint: overlap.fingerprint,
-        holds: overlap.holds,
-        rollouts,
+        value: current,
+        ...{ fingerprint, holds, rollouts },
         health,
         proofs: this.#proofs(),
         deadlineSeconds: this.application.stack.verificationSeconds,
@@ -205,34 +200,24 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     return new Notice(this.part(`notice-${phase}`), args, { parent: this, dependsOn });
   }
 
-  #record(overlap: Overlap, verification: Verification): void {
+  #record(material: Material, verification: Verification): void {
     const { class: level, owner, intervalDays, destinations } = this.#args;
     const fixed = {
       secret: this.secret,
       class: level,
       owner,
       intervalDays,
+      handling: this.#traits.handling,
       destinations: destinations.map((destination) => destination.label),
     };
+    const { window: rotatedAt, dueAt } = this.schedule;
+    const { generation, fingerprint } = material;
+    const previousUntil = material.retireAt(verification);
+    const { consumers } = verification;
     this.application.record(
       pulumi
-        .all([
-          overlap.generation,
-          this.schedule.window,
-          this.schedule.dueAt,
-          overlap.retireAt,
-          verification.consumers,
-          overlap.fingerprint,
-        ])
-        .apply(([generation, rotatedAt, dueAt, previousUntil, consumers, fingerprint]) => ({
-          ...fixed,
-          generation,
-          rotatedAt,
-          dueAt,
-          previousUntil,
-          consumers,
-          fingerprint,
-        })),
+        .output({ generation, rotatedAt, dueAt, previousUntil, consumers, fingerprint })
+        .apply((known) => ({ ...fixed, ...known })),
     );
   }
 }

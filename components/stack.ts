@@ -11,6 +11,11 @@ export interface Forced {
   by: string;
   /** RFC 3339. */
   at: string;
+  /**
+   * Of an issued credential: whether the old one ends in the same run, as soon as consumers have proven the new one,
+   * without grace and with whatever is connected. @default false
+   */
+  revoke?: boolean;
 }
 
 export interface StackSettings {
@@ -88,6 +93,16 @@ export function setting(application: string, key: string, variable: string): str
       `${application}:${key} is missing. Set it with "pulumi config set ${application}:${key} ...", or as ${variable} in the environment.`,
     );
   return value;
+}
+
+/** As `setting`, for one that is secret: encrypted in the config (`pulumi config set --secret`) and in the state. */
+export function secretSetting(application: string, key: string, variable: string): pulumi.Output<string> {
+  const value = new pulumi.Config(application).getSecret(key) ?? process.env[variable];
+  if (!value)
+    throw new pulumi.RunError(
+      `${application}:${key} is missing. Set it with "pulumi config set --secret ${application}:${key}", which asks for it, or as ${variable} in the environment.`,
+    );
+  return pulumi.secret(value);
 }
 
 /** Fails when a setting does not look like the vendor's ids. */

@@ -1,10 +1,13 @@
 // The plugin: everything that rotation needs and no published provider has.
+import { credentialKinds } from "./credentials/index.ts";
 import { Notices } from "./notices.ts";
 import { preflight } from "./preflight.ts";
+import { credential } from "./resources/credential.ts";
 import { notice } from "./resources/notice.ts";
 import { overlap } from "./resources/overlap.ts";
 import { precheck } from "./resources/precheck.ts";
 import { renderDeploy, renderEnvVar } from "./resources/render.ts";
+import { revocation } from "./resources/revocation.ts";
 import { schedule } from "./resources/schedule.ts";
 import { vercelDeployment, vercelEnvVar } from "./resources/vercel.ts";
 import { verification } from "./resources/verification.ts";
@@ -13,6 +16,7 @@ import { serve } from "./wire/serve.ts";
 
 const settings = new Settings();
 const notices = new Notices(settings);
+const kinds = credentialKinds(settings);
 
 await serve({
   name: "rotation",
@@ -22,11 +26,13 @@ await serve({
     schedule(() => settings.now()),
     precheck(),
     overlap(settings),
+    credential(settings, kinds),
     renderEnvVar(settings),
     renderDeploy(settings),
     vercelEnvVar(settings),
     vercelDeployment(settings),
     verification(),
+    revocation(settings, kinds),
     notice(notices),
   ],
   functions: { "rotation:index:preflight": (args) => preflight(settings, args) },

@@ -89,6 +89,69 @@ export class Overlap extends pulumi.CustomResource {
   }
 }
 
+export interface CredentialArgs {
+  secret: string;
+  kind: string;
+  args: Record<string, unknown>;
+  window: string;
+  forced: number;
+  graceHours: number;
+  adoption: ProofSource[];
+  deadlineSeconds: number;
+}
+
+export class Credential extends pulumi.CustomResource {
+  declare readonly current: pulumi.Output<string>;
+  declare readonly previous: pulumi.Output<string>;
+  declare readonly reference: pulumi.Output<string>;
+  declare readonly previousReference: pulumi.Output<string>;
+  declare readonly generation: pulumi.Output<number>;
+  declare readonly slot: pulumi.Output<"a" | "b">;
+  declare readonly fingerprint: pulumi.Output<string>;
+  constructor(name: string, args: Inputs<CredentialArgs>, opts?: pulumi.CustomResourceOptions) {
+    const outputs = {
+      current: undefined,
+      previous: undefined,
+      reference: undefined,
+      previousReference: undefined,
+      generation: undefined,
+      slot: undefined,
+      fingerprint: undefined,
+    };
+    super(
+      "rotation:index:Credential",
+      name,
+      { ...args, ...outputs },
+      { ...opts, additionalSecretOutputs: ["current", "previous"] },
+    );
+  }
+}
+
+export interface RevocationArgs {
+  secret: string;
+  kind: string;
+  args: Record<string, unknown>;
+  generation: number;
+  previousReference: string;
+  value: string;
+  forced: number;
+  atOnce: boolean;
+  graceHours: number;
+  adoption: ProofSource[];
+  deadlineSeconds: number;
+}
+
+export class Revocation extends pulumi.CustomResource {
+  declare readonly done: pulumi.Output<boolean>;
+  declare readonly held: pulumi.Output<number>;
+  declare readonly reason: pulumi.Output<string>;
+  declare readonly retireAt: pulumi.Output<string>;
+  constructor(name: string, args: Inputs<RevocationArgs>, opts?: pulumi.CustomResourceOptions) {
+    const outputs = { done: undefined, held: undefined, reason: undefined, retireAt: undefined };
+    super("rotation:index:Revocation", name, { ...args, value: pulumi.secret(args.value), ...outputs }, opts);
+  }
+}
+
 export class RenderEnvVar extends pulumi.CustomResource {
   declare readonly writtenAt: pulumi.Output<string>;
   constructor(

@@ -1,5 +1,7 @@
 // What a kind of issued credential has to be able to do. Two of a kind can be valid at once: a rotation makes the
 // idle one, proves it, turns it live, and the other ends later, when nobody uses it any more.
+// Added since the first version of this contract, all optional: `Issue.current`, `cutOver`, `holder`. Made precise:
+// a reference names one credential, not the slot that it is in.
 import type { Failure, Log, Properties } from "../wire/contract.ts";
 
 export type Slot = "a" | "b";
@@ -14,13 +16,18 @@ export interface Issue {
   family: string;
   slot: Slot;
   generation: number;
+  /** What consumers use until now; undefined the first time. A cut-over tells by it whether it has happened already. */
+  current?: string | undefined;
   log: Log;
 }
 
 export interface Issued {
   /** What consumers get: a key, a token, a connection string. */
   value: string;
-  /** How the service calls it: a role, a key id. Plain; never a value. */
+  /**
+   * How the service calls this very credential: a key id; for a login that the next generation but one will use again,
+   * the login and something that tells its generations apart, like `visapi_a#3`. Plain; never a value.
+   */
   reference: string;
 }
 
@@ -34,6 +41,12 @@ export interface Users {
 export interface CredentialKind {
   /** For instance `postgres-login`. */
   kind: string;
+  /**
+   * The service knows one value only: `issue` ends the one before it, and there is nothing to revoke. Without
+   * `issue.current` it takes over what is in use, and changes nothing.
+   * @default false
+   */
+  cutOver?: boolean;
   /** Problems with the settings, found before the first effect. */
   validate(args: Properties): Failure[];
   /**
@@ -43,10 +56,15 @@ export interface CredentialKind {
   issue(issue: Issue): Promise<Issued>;
   /** Uses the credential as a consumer would. @throws when it does not work, without the value */
   prove(args: Properties, issued: Issued): Promise<void>;
-  /** Whether the service still accepts it. */
+  /**
+   * The reference of whatever has the slot now, ours or not; undefined when it is free. Only for kinds whose slots are
+   * fixed names at the service: what others use is then not overwritten.
+   */
+  holder?(args: Properties, slot: Slot): Promise<string | undefined>;
+  /** Whether the service still accepts it: false too when its slot holds another generation by now. */
   valid(args: Properties, reference: string): Promise<boolean>;
   /** Who uses it now; `undefined` where the service cannot tell. */
   users(args: Properties, reference: string): Promise<Users | undefined>;
-  /** Ends it. "Already gone" is done. */
+  /** Ends it, and whatever is connected with it. "Already gone" is done, and so is another generation in its slot. */
   revoke(args: Properties, reference: string): Promise<void>;
 }

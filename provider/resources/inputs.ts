@@ -22,6 +22,14 @@ export function list<T extends Value = string>(properties: Properties, key: stri
   return Array.isArray(value) ? (value as T[]) : [];
 }
 
+/** An object of settings; {} when there is none. What is secret inside stays so. */
+export function object(properties: Properties, key: string): Properties {
+  const value = reveal(properties[key]);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Unknown)
+    ? value
+    : {};
+}
+
 export function secret(value: string): Secret<string> {
   return new Secret(value);
 }

@@ -1,0 +1,59 @@
+// A value that the consumers themselves check: they are given the previous one too, for as long as both must work.
+import * as pulumi from "@pulumi/pulumi";
+import { Overlap } from "../provider/sdk.ts";
+import type { Application } from "./application.ts";
+import { RotatedSecret, type Origin, type RotatedSecretArgs } from "./rotated-secret.ts";
+
+export interface OverlappingSecretArgs extends RotatedSecretArgs {
+  /**
+   * Hours for which consumers accept the previous value too, by a second variable `<name>_PREVIOUS`; or "cut-over"
+   * where the application can know one value only, and whoever uses the old one at the restart is refused.
+   */
+  overlap: { graceHours: number } | "cut-over";
+}
+
+export abstract class OverlappingSecret extends RotatedSecret {
+  readonly #graceHours: number;
+
+  /** @param made how it comes to be, for the inventory: `generated` */
+  protected constructor(
+    kind: string,
+    made: string,
+    application: Application,
+    secret: string,
+    args: OverlappingSecretArgs,
+  ) {
+    const { overlap } = args;
+    if (overlap !== "cut-over" && !(overlap.graceHours > 0))
+      throw new pulumi.RunError(
+        `${application.label}/${secret} overlaps for ${overlap.graceHours} hours; give more than 0, or overlap: "cut-over"`,
+      );
+    const how = args.onRequest ? "on request" : overlap === "cut-over" ? "cut-over" : "overlap";
+    super(kind, application, secret, args, { handling: `${made}, ${how}`, overlaps: overlap !== "cut-over" });
+    this.#graceHours = overlap === "cut-over" ? 0 : overlap.graceHours;
+  }
+
+  /** Makes the secret: `value` creates what it is, the rest follows. */
+  protected make(value: (origin: Origin) => pulumi.Output<string>): void {
+    this.build((origin) => {
+      const overlap = new Overlap(
+        this.part("overlap"),
+        {
+          secret: origin.secret,
+          value: value(origin),
+          window: this.schedule.window,
+          forced: origin.forced,
+          graceHours: this.#graceHours,
+          adoption: origin.proofs,
+          deadlineSeconds: this.application.stack.verificationSeconds,
+        },
+        { parent: this },
+      );
+      return { ...pick(overlap), retireAt: () => overlap.retireAt };
+    });
+  }
+}
+
+function pick({ current, previous, generation, fingerprint, holds }: Overlap) {
+  return { current, previous, generation, fingerprint, holds };
+}
