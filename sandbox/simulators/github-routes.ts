@@ -11,6 +11,7 @@ import {
   now,
   refuse,
   type GithubEnvironment,
+  type GithubProtection,
   type GithubRepository,
   type GithubSecret,
   type GithubState,
@@ -63,12 +64,15 @@ export function environmentRoutes(app: FastifyInstance, context: Access<GithubSt
     const repository = findRepository(context.read(request), request.params.owner, request.params.repo);
     return environmentBody(findEnvironment(repository, request.params.environment));
   });
-  app.put<{ Params: Params }>(`${path}/:environment`, async ({ params }) => {
+  app.put<{ Params: Params }>(`${path}/:environment`, async (request) => {
+    const { params } = request;
+    const protection = protectionOf(request);
     return context.write((state) => {
       const repository = findRepository(state, params.owner, params.repo);
       const known = repository.environments.find(({ name }) => name.toLowerCase() === params.environment.toLowerCase());
       const environment = known ?? newEnvironment(params.environment);
       if (!known) repository.environments.push(environment);
+      environment.protection = protection;
       return environmentBody(environment);
     });
   });
@@ -179,10 +183,37 @@ function fullName(repository: GithubRepository): string {
   return `${repository.owner}/${repository.name}`;
 }
 
+/** What a PUT says; whatever it leaves out is taken away, as at GitHub. */
+function protectionOf(request: FastifyRequest): GithubProtection {
+  const body = objectBody(request, () => new Refusal(400, refuse(400, "Problems parsing JSON", DOCS).body));
+  return {
+    waitTimer: typeof body.wait_timer === "number" ? body.wait_timer : 0,
+    preventSelfReview: body.prevent_self_review === true,
+    reviewers: Array.isArray(body.reviewers) ? (body.reviewers as GithubProtection["reviewers"]) : [],
+    branchPolicy: (body.deployment_branch_policy as GithubProtection["branchPolicy"] | undefined) ?? null,
+  };
+}
+
 function environmentBody(environment: GithubEnvironment): Record<string, unknown> {
-  const { id, name, createdAt } = environment;
+  const { id, name, createdAt, protection } = environment;
   const dates = { created_at: createdAt, updated_at: createdAt };
-  return { id, node_id: nodeId("EN", id), name, ...dates, protection_rules: [], deployment_branch_policy: null };
+  const { waitTimer = 0, preventSelfReview = false, reviewers = [], branchPolicy = null } = protection ?? {};
+  const rule = (number: number) => ({ id: id * 10 + number, node_id: nodeId("GA", id * 10 + number) });
+  const protection_rules = [
+    ...(waitTimer > 0 ? [{ ...rule(1), type: "wait_timer", wait_timer: waitTimer }] : []),
+    ...(reviewers.length
+      ? [
+          {
+            ...rule(2),
+            type: "required_reviewers",
+            prevent_self_review: preventSelfReview,
+            reviewers: reviewers.map((each) => ({ type: each.type, reviewer: { id: each.id } })),
+          },
+        ]
+      : []),
+    ...(branchPolicy ? [{ ...rule(3), type: "branch_policy" }] : []),
+  ];
+  return { id, node_id: nodeId("EN", id), name, ...dates, protection_rules, deployment_branch_policy: branchPolicy };
 }
 
 function repositoryBody(repository: GithubRepository): Record<string, unknown> {

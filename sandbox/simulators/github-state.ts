@@ -1,4 +1,7 @@
 import { Refusal, type Answer } from "./answers.ts";
+import type { GithubBranches } from "./github-contents.ts";
+import type { GithubComment, GithubIssue } from "./github-issues.ts";
+import type { GithubRun } from "./github-runs.ts";
 import { newBoxKeys, type BoxKeys } from "./sealed-box.ts";
 
 export interface GithubSecret {
@@ -16,10 +19,20 @@ export interface SecretHolder {
   secrets: Record<string, GithubSecret>;
 }
 
+/** Who must approve a job before it starts in an environment, and from which branches it may. */
+export interface GithubProtection {
+  /** Minutes. */
+  waitTimer: number;
+  preventSelfReview: boolean;
+  reviewers: { type: "User" | "Team"; id: number }[];
+  branchPolicy: { protected_branches: boolean; custom_branch_policies: boolean } | null;
+}
+
 export interface GithubEnvironment extends SecretHolder {
   id: number;
   name: string;
   createdAt: string;
+  protection?: GithubProtection;
 }
 
 export interface GithubRepository extends SecretHolder {
@@ -28,6 +41,10 @@ export interface GithubRepository extends SecretHolder {
   name: string;
   createdAt: string;
   environments: GithubEnvironment[];
+  issues?: GithubIssue[];
+  comments?: GithubComment[];
+  runs?: GithubRun[];
+  branches?: GithubBranches;
 }
 
 export interface GithubState {

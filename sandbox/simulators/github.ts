@@ -2,7 +2,11 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { bearer, type Answer } from "./answers.ts";
 import { Simulator, type SimulatorOptions } from "./kit.ts";
 import type { LimitDecision, LimitRule, LimitUse } from "./limits.ts";
+import { branchesOf, contentRoutes } from "./github-contents.ts";
+import { addIssue, issueRoutes, type GithubComment, type GithubIssue } from "./github-issues.ts";
+import { OidcIssuer, oidcPaths } from "./github-oidc.ts";
 import { environmentRoutes, repositoryRoutes } from "./github-routes.ts";
+import { addRun, findRun, runRoutes, type GithubApproval, type RunSpec } from "./github-runs.ts";
 import {
   accountOf,
   addMissing,
@@ -38,11 +42,13 @@ const RULES: Record<string, LimitRule> = {
 };
 
 /**
- * GitHub's REST API as far as Actions secrets need it, at `<url>/` and, as on a GHES, at `<url>/api/v3/`.
+ * GitHub's REST API as far as Actions secrets, runs, environments, issues and files need it, at `<url>/` and, as on a GHES, at `<url>/api/v3/`.
  * Values are kept decrypted and never leave through the API; tests ask `secretValue`.
  */
 export class GithubSimulator extends Simulator<GithubState> {
   readonly vendor = "github";
+  /** Identity tokens of jobs; a job asks for its own at `<url>/oidc/token`. */
+  readonly oidc = new OidcIssuer();
   readonly #options: GithubOptions;
 
   constructor(options: GithubOptions) {
@@ -63,6 +69,42 @@ export class GithubSimulator extends Simulator<GithubState> {
     const repository = findRepository(this.read(), owner, repo);
     const holder = environment === undefined ? repository : findEnvironment(repository, environment);
     return holder.secrets[name.toUpperCase()]?.value;
+  }
+
+  /** As if a workflow had started; gives the run's id. */
+  startRun(owner: string, repo: string, spec?: RunSpec): number {
+    return this.write((state) => addRun(findRepository(state, owner, repo), spec).id);
+  }
+
+  /** As if a person had reviewed waiting deployments of a run in the browser. */
+  review(owner: string, repo: string, run: number, approval: Partial<GithubApproval> & { user: string }): void {
+    const whole: GithubApproval = { state: "approved", environments: [], type: "User", comment: "", ...approval };
+    this.write((state) => void findRun(findRepository(state, owner, repo), run).approvals.push(whole));
+  }
+
+  /** As if a person had opened a pull request; gives its number. */
+  openPull(owner: string, repo: string, title: string): number {
+    const pull = { head: "topic", base: "main" };
+    return this.write(
+      (state) => addIssue(findRepository(state, owner, repo), { title, body: "", labels: [], pull }).number,
+    );
+  }
+
+  /** Issues and pull requests, comments, and the files of every branch. */
+  contents(owner: string, repo: string) {
+    const repository = findRepository(this.read(), owner, repo);
+    const issues: readonly GithubIssue[] = repository.issues ?? [];
+    const comments: readonly GithubComment[] = repository.comments ?? [];
+    return { issues, comments, branches: branchesOf(repository) };
+  }
+
+  /** As if somebody had pushed a file to the default branch. */
+  pushFile(owner: string, repo: string, path: string, content: string): void {
+    this.write((state) => {
+      const repository = findRepository(state, owner, repo);
+      const { main = {}, ...others } = branchesOf(repository);
+      repository.branches = { ...others, main: { ...main, [path]: content } };
+    });
   }
 
   names(): unknown {
@@ -86,6 +128,7 @@ export class GithubSimulator extends Simulator<GithubState> {
   }
 
   protected authorize(request: FastifyRequest): Answer | undefined {
+    if (oidcPaths.includes(request.url.split("?")[0] ?? "")) return undefined;
     const token = bearer(request);
     const documentation_url = "https://docs.github.com/rest";
     if (token === undefined) return refuse(401, "Requires authentication", `${documentation_url}/authentication`);
@@ -142,6 +185,10 @@ export class GithubSimulator extends Simulator<GithubState> {
     });
     repositoryRoutes(app, this.access());
     environmentRoutes(app, this.access());
+    issueRoutes(app, this.access());
+    runRoutes(app, this.access());
+    contentRoutes(app, this.access());
+    this.oidc.routes(app, () => `${this.url}/oidc`);
     app.get("/user", async () => accountOf(this.#login(), "User"));
     app.get<{ Params: { login: string } }>("/users/:login", async ({ params }) => {
       return accountOf(params.login, this.#isUser(params.login) ? "User" : "Organization");
