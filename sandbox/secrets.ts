@@ -13,6 +13,12 @@ function text(length: number, alphabet = alphanumeric): string {
 
 const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
 
+/** In the shape of Supabase's legacy keys: a JWT; nobody here checks its signature. */
+function legacyKey(role: string): string {
+  const part = (content: object): string => Buffer.from(JSON.stringify(content)).toString("base64url");
+  return `${part({ alg: "HS256", typ: "JWT" })}.${part({ iss: "supabase", role })}.${text(43)}`;
+}
+
 /** How each one is made, in the shape of its vendor. */
 const recipes = {
   postgresSuperuser: () => text(32),
@@ -31,10 +37,16 @@ const recipes = {
   renderServiceId: () => `srv-visapi${text(14, "abcdefghijklmnopqrstuvwxyz0123456789")}`,
   renderOwnerId: () => `tea-${text(20, "abcdefghijklmnopqrstuvwxyz0123456789")}`,
   vercelProjectId: () => `prj_${text(28)}`,
+  supabaseAccessToken: () => `sbp_${hex(20)}`,
+  supabaseProjectRef: () => text(20, "abcdefghijklmnopqrstuvwxyz"),
+  resendAdminKey: () => `re_${text(8)}_${text(24)}`,
   // The hand-made values that the applications ran with before rotation took over.
   jwtSecret: () => hex(32),
   sessionSecret: () => hex(32),
   cronSecret: () => hex(16),
+  supabaseAnonKey: () => legacyKey("anon"),
+  supabaseServiceRoleKey: () => legacyKey("service_role"),
+  resendApiKey: () => `re_${text(8)}_${text(24)}`,
 };
 
 /** Secrets and vendor ids of one sandbox, by name. */

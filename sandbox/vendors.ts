@@ -6,7 +6,7 @@ import { startSimulators } from "./simulators/index.ts";
 import type { Simulators } from "./simulators/index.ts";
 
 /** Names under which ports are remembered; `api` and `app` are the public addresses of the consumers. */
-export const vendorPorts = ["github", "render", "vercel", "slack", "api", "app"] as const;
+export const vendorPorts = ["github", "render", "vercel", "slack", "supabase", "resend", "api", "app"] as const;
 
 /** The repository whose Actions secrets are rotated. */
 export const githubRepository = { owner: "visanet", name: "visapi" };
@@ -34,16 +34,17 @@ export interface Vendors {
 }
 
 /**
- * Starts GitHub, Render, Vercel and Slack, and behind Render and Vercel the consumers.
+ * Starts GitHub, Render, Vercel, Slack, Supabase and Resend, and behind Render and Vercel the consumers.
  *
  * At their first start the platforms hold what a person once typed in: connection strings, the administrator's key and
- * the hand-made JWT_SECRET, SESSION_SECRET and CRON_SECRET that rotation takes over from. Later starts find what the
+ * the hand-made values that rotation takes over from. Later starts find what the
  * vendors' storage says, whatever has been rotated meanwhile.
  * @throws when a vendor cannot start; none of them runs then
  */
 export async function startVendors(options: VendorsOptions): Promise<Vendors> {
   const { ports, secrets, supervisor } = options;
   const webhook = { team: "T00000000", bot: "B00000000", token: secrets.slackWebhookToken };
+  const supabaseUrl = `http://127.0.0.1:${ports.supabase}/data/${secrets.supabaseProjectRef}`;
   const simulators = await startSimulators({
     directory: options.dir,
     controlToken: secrets.controlToken,
@@ -73,6 +74,11 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
             JWT_SECRET: secrets.jwtSecret,
             SESSION_SECRET: secrets.sessionSecret,
             CRON_SECRET: secrets.cronSecret,
+            SUPABASE_URL: supabaseUrl,
+            SUPABASE_SERVICE_ROLE_KEY: secrets.supabaseServiceRoleKey,
+            SUPABASE_ANON_KEY: secrets.supabaseAnonKey,
+            RESEND_API_URL: `http://127.0.0.1:${ports.resend}`,
+            RESEND_API_KEY: secrets.resendApiKey,
             SLACK_WEBHOOK_URL: `http://127.0.0.1:${ports.slack}/services/${webhook.team}/${webhook.bot}/${webhook.token}`,
           },
         },
@@ -88,11 +94,33 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
           publicPort: ports.app,
           launch: launcher(frontend, supervisor),
           healthPath: frontend.liveness,
-          env: { API_URL: `http://127.0.0.1:${ports.api}`, CRON_SECRET: secrets.cronSecret },
+          env: {
+            API_URL: `http://127.0.0.1:${ports.api}`,
+            CRON_SECRET: secrets.cronSecret,
+            SUPABASE_SERVICE_KEY: secrets.supabaseServiceRoleKey,
+            NEXT_PUBLIC_SUPABASE_ANON_KEY: secrets.supabaseAnonKey,
+          },
         },
       ],
     },
     slack: { port: ports.slack, webhooks: [webhook] },
+    supabase: {
+      port: ports.supabase,
+      accessToken: secrets.supabaseAccessToken,
+      projects: [
+        {
+          ref: secrets.supabaseProjectRef,
+          anonKey: secrets.supabaseAnonKey,
+          serviceRoleKey: secrets.supabaseServiceRoleKey,
+        },
+      ],
+    },
+    resend: {
+      port: ports.resend,
+      adminKey: secrets.resendAdminKey,
+      keys: [{ name: "made by hand", token: secrets.resendApiKey }],
+      domains: [{ id: "4dd369bc-aa82-4ff3-97de-514ae3000ee0", name: "visanet.app" }],
+    },
   });
   return {
     simulators,
@@ -104,6 +132,11 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
       RENDER_SERVICE_ID: secrets.renderServiceId,
       VERCEL_API_TOKEN: secrets.vercelApiToken,
       VERCEL_PROJECT_ID: secrets.vercelProjectId,
+      SUPABASE_ACCESS_TOKEN: secrets.supabaseAccessToken,
+      SUPABASE_PROJECT_REF: secrets.supabaseProjectRef,
+      SUPABASE_URL: supabaseUrl,
+      RESEND_ADMIN_KEY: secrets.resendAdminKey,
+      VISAPI_ADMIN_API_KEY: secrets.adminApiKey,
       VISAPI_API_URL: simulators.render.serviceUrl(secrets.renderServiceId),
       VISAPI_APP_URL: simulators.vercel.projectUrl(secrets.vercelProjectId),
       // For tests that inject faults over the vendors' control APIs; the product does not read it.

@@ -1,8 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { EffectLog } from "./effects.ts";
 import { GithubSimulator, type GithubOptions } from "./github.ts";
 import type { SimulatorOptions } from "./kit.ts";
 import { RenderSimulator, type RenderOptions } from "./render.ts";
+import { ResendSimulator, type ResendOptions } from "./resend.ts";
 import { SlackSimulator, type SlackOptions } from "./slack.ts";
+import { SupabaseSimulator, type SupabaseOptions } from "./supabase.ts";
 import { VercelSimulator, type VercelOptions } from "./vercel.ts";
 
 export { EffectLog, type Effect } from "./effects.ts";
@@ -12,8 +15,10 @@ export type { JournalEntry } from "./gate.ts";
 export { Simulator, type SimulatorOptions } from "./kit.ts";
 export { Platform, type Launch, type PlatformOptions, type Running } from "./platform.ts";
 export { RenderSimulator, type RenderOptions, type RenderServiceSpec } from "./render.ts";
+export { ResendSimulator, type ResendOptions } from "./resend.ts";
 export { sealBox } from "./sealed-box.ts";
 export { SlackSimulator, type SlackMessage, type SlackOptions, type SlackWebhook } from "./slack.ts";
+export { SupabaseSimulator, type SupabaseOptions } from "./supabase.ts";
 export { VercelSimulator, type VercelOptions, type VercelProjectSpec } from "./vercel.ts";
 
 /** What all simulators share, and what each needs for itself (whose own fields win, a fixed `port` for instance). */
@@ -22,6 +27,10 @@ export interface SimulatorsOptions extends Omit<SimulatorOptions, "port"> {
   render: RenderOptions;
   vercel: VercelOptions;
   slack?: SlackOptions;
+  /** @default a project that nobody knows of */
+  supabase?: SupabaseOptions;
+  /** @default a team that nobody knows of */
+  resend?: ResendOptions;
 }
 
 /** The running simulators. */
@@ -30,10 +39,19 @@ export interface Simulators {
   render: RenderSimulator;
   vercel: VercelSimulator;
   slack: SlackSimulator;
+  supabase: SupabaseSimulator;
+  resend: ResendSimulator;
   /** What happened at all of them, in order. */
   effects: EffectLog;
   /** Where they are, in the variables by which the product finds them. Tokens are not among them. */
-  endpoints: { GITHUB_BASE_URL: string; RENDER_API_URL: string; VERCEL_API_URL: string; SLACK_WEBHOOK_URL: string };
+  endpoints: {
+    GITHUB_BASE_URL: string;
+    RENDER_API_URL: string;
+    VERCEL_API_URL: string;
+    SLACK_WEBHOOK_URL: string;
+    SUPABASE_API_URL: string;
+    RESEND_API_URL: string;
+  };
   stop(): Promise<void>;
 }
 
@@ -49,7 +67,12 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
   const render = new RenderSimulator({ ...shared, ...options.render });
   const vercel = new VercelSimulator({ ...shared, ...options.vercel });
   const slack = new SlackSimulator({ ...shared, ...options.slack });
-  const all = [github, render, vercel, slack];
+  const supabase = new SupabaseSimulator({
+    ...shared,
+    ...(options.supabase ?? { accessToken: `sbp_${randomUUID()}`, projects: [] }),
+  });
+  const resend = new ResendSimulator({ ...shared, ...(options.resend ?? { adminKey: `re_${randomUUID()}` }) });
+  const all = [github, render, vercel, slack, supabase, resend];
   const stop = async () => {
     await Promise.all(all.map((simulator) => simulator.stop()));
   };
@@ -64,6 +87,8 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     RENDER_API_URL: `${render.url}/v1`,
     VERCEL_API_URL: vercel.url,
     SLACK_WEBHOOK_URL: slack.webhookUrl(),
+    SUPABASE_API_URL: supabase.url,
+    RESEND_API_URL: resend.url,
   };
-  return { github, render, vercel, slack, effects, endpoints, stop };
+  return { github, render, vercel, slack, supabase, resend, effects, endpoints, stop };
 }
