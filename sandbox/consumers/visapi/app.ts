@@ -1,9 +1,11 @@
 // The VisAPI API as a Fastify application: health, sign-in, cron, workflows and the proof of its secrets.
 import { existsSync } from "node:fs";
 import Fastify from "fastify";
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { registerProof } from "../proof.ts";
 import { serverOptions } from "../serve.ts";
+import type { ApiKeys } from "./api-key-store.ts";
+import { apiKeyGuard, registerApiKeys } from "./api-keys.ts";
 import { missingSecrets, provableSecrets } from "./config.ts";
 import type { Config } from "./config.ts";
 import type { Database } from "./database.ts";
@@ -17,6 +19,7 @@ export interface Parts {
   config: Config;
   database?: Database | undefined;
   queue?: Queue | undefined;
+  apiKeys?: ApiKeys | undefined;
   /** Whether to log to standard output. @default false */
   logger?: boolean;
 }
@@ -26,18 +29,15 @@ export function buildApp(parts: Parts): FastifyInstance {
   const { config, database } = parts;
   const app = Fastify(serverOptions(parts.logger ?? false));
 
-  const requireApiKey = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const key = request.headers["x-api-key"];
-    if (typeof key === "string" && config.adminApiKey && tokens.sameSecret(key, config.adminApiKey)) return;
-    return reply.code(401).send({ error: "X-API-Key is missing or unknown" });
-  };
+  const guard = apiKeyGuard(config, parts.apiKeys);
 
   registerHealth(app, parts, {
     missing: missingSecrets(config),
     unhealthy: () =>
       config.simulateUnhealthy || (config.simulateUnhealthyFile ? existsSync(config.simulateUnhealthyFile) : false),
   });
-  registerTests(app, parts, requireApiKey);
+  registerTests(app, parts, guard());
+  registerApiKeys(app, parts.apiKeys, guard);
   registerProof(app, {
     path: "/api/v1/healthz/secrets",
     names: provableSecrets,
@@ -84,7 +84,7 @@ export function buildApp(parts: Parts): FastifyInstance {
   app.get<{ Querystring: { limit?: number } }>(
     "/api/v1/workflows",
     {
-      preHandler: requireApiKey,
+      preHandler: guard(),
       schema: { querystring: { type: "object", properties: { limit: { type: "integer", minimum: 1, maximum: 100 } } } },
     },
     async (request, reply) => {
@@ -101,7 +101,7 @@ export function buildApp(parts: Parts): FastifyInstance {
   });
 
   app.addHook("onClose", async () => {
-    await Promise.all([database?.close(), parts.queue?.close()]);
+    await Promise.all([database?.close(), parts.queue?.close(), parts.apiKeys?.close()]);
   });
   return app;
 }

@@ -38,6 +38,20 @@ function email(env: Environment): Message | undefined {
   };
 }
 
+async function supabase(env: Environment): Promise<Outcome> {
+  if (!env.SUPABASE_URL || !env.SUPABASE_SERVICE_ROLE_KEY) return { status: "skipped", detail: "not configured" };
+  try {
+    const response = await fetch(`${env.SUPABASE_URL}/rest/v1/`, {
+      headers: { apikey: env.SUPABASE_SERVICE_ROLE_KEY },
+      signal: AbortSignal.timeout(vendorTimeoutMs),
+    });
+    await response.body?.cancel();
+    return { status: response.ok ? "ok" : "error", detail: `HTTP ${response.status}` };
+  } catch {
+    return { status: "error", detail: "no answer" };
+  }
+}
+
 function slack(env: Environment): Message | undefined {
   if (!env.SLACK_WEBHOOK_URL) return undefined;
   return { url: env.SLACK_WEBHOOK_URL, headers: {}, body: { text: "Test after rotation" } };
@@ -59,7 +73,7 @@ async function send(message: Message | undefined): Promise<Outcome> {
   }
 }
 
-/** Adds `POST /api/v1/test/queue|whatsapp|email|slack|all`; 200 when all went well, 503 when something failed or nothing is set up. */
+/** Adds `POST /api/v1/test/queue|whatsapp|email|slack|supabase|all`; 200 when all went well, 503 when something failed or nothing is set up. */
 export function registerTests(app: FastifyInstance, parts: Parts, requireApiKey: preHandlerAsyncHookHandler): void {
   const { config, queue } = parts;
   const tests: Record<string, () => Promise<Outcome>> = {
@@ -77,6 +91,7 @@ export function registerTests(app: FastifyInstance, parts: Parts, requireApiKey:
     whatsapp: () => send(whatsapp(config.env)),
     email: () => send(email(config.env)),
     slack: () => send(slack(config.env)),
+    supabase: () => supabase(config.env),
   };
 
   for (const [name, test] of Object.entries(tests)) {

@@ -1,5 +1,6 @@
 // Starts the VisAPI API with the environment that the platform gives it.
 import { serve } from "../serve.ts";
+import { openApiKeys } from "./api-key-store.ts";
 import { buildApp } from "./app.ts";
 import type { Parts } from "./app.ts";
 import { readConfig } from "./config.ts";
@@ -12,6 +13,14 @@ const parts: Parts = {
   config,
   logger: true,
   database: config.databaseUrl ? openDatabase(config.databaseUrl, config.instance, log) : undefined,
+  apiKeys: config.databaseUrl
+    ? openApiKeys({
+        url: config.databaseUrl,
+        instance: config.instance,
+        prefix: config.apiKeyPrefix,
+        oneOnly: config.env.SIMULATE_ONE_API_KEY === "1",
+      })
+    : undefined,
   queue: config.redisUrl ? openQueue(config.redisUrl, log) : undefined,
 };
 await serve(buildApp(parts), process.env.PORT);
