@@ -40,7 +40,8 @@ export const complete = stackRule<CompleteConfig>({
 function missing(secret: string, own: Placed[], resources: Placed[]): Finding[] {
   const schedule = own.find(({ type }) => type === types.schedule);
   const targets = own.filter(({ type }) => type in destinations);
-  const overlap = own.find(({ type }) => type === types.overlap);
+  // An issued credential overlaps at its service: two are valid there until a revocation ends one.
+  const overlap = own.find(({ type }) => type === types.overlap || type === types.credential);
   const [first] = [...targets, ...(overlap ? [overlap] : [])];
   if (!schedule)
     return first

@@ -7,6 +7,7 @@ import { number, text, type Properties } from "./values.ts";
 export const types = {
   schedule: "rotation:index:Schedule",
   overlap: "rotation:index:Overlap",
+  credential: "rotation:index:Credential",
   verification: "rotation:index:Verification",
   notice: "rotation:index:Notice",
   clock: "time:index/rotating:Rotating",
