@@ -51,24 +51,26 @@ export function secretOf(name: string): string | undefined {
   return /^([^/]+\/[^/]+)(\/|$)/.exec(name)?.[1];
 }
 
-/** All secrets of the stack, in the order in which the program declares them. */
+/** All secrets of the stack, risk first; the state's own order says nothing. */
 export function readInventory(state: State, now: Date): Row[] {
   const groups = new Map<string, StateResource[]>();
   for (const resource of state.resources) {
     const secret = secretOf(nameOf(resource.urn));
     if (secret) groups.set(secret, [...(groups.get(secret) ?? []), resource]);
   }
-  return [...groups].flatMap(([name, resources]) => {
+  const rows = [...groups].flatMap(([name, resources]) => {
     const row = readRow(name, resources, now);
     if (!row) return [];
     const open = state.pending.some((urn) => secretOf(nameOf(urn)) === name);
     return [open ? { ...row, state: "unfinished" as const, why: "a run was killed in the middle of a step" } : row];
   });
+  return byRisk(rows);
 }
 
-/** Risk first: by class, then as declared. */
-export function byRisk(rows: Row[]): Row[] {
-  return [...rows].sort((a, b) => classOrder.indexOf(a.class) - classOrder.indexOf(b.class));
+/** By class, CRITICAL first, then by name. */
+function byRisk(rows: Row[]): Row[] {
+  const rank = (row: Row): number => classOrder.indexOf(row.class);
+  return rows.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
 }
 
 function readRow(name: string, resources: StateResource[], now: Date): Row | undefined {
@@ -94,8 +96,9 @@ function readRow(name: string, resources: StateResource[], now: Date): Row | und
     verification?.outputs?.["fingerprint"] === material?.outputs?.["fingerprint"];
   const [application = "", ...rest] = name.split("/");
   const handedOver = component === "HandedOverSecret";
+  const revocation = part("rotation:index:Revocation")?.outputs;
   const judged = finished
-    ? judge(schedule, handedOver, now)
+    ? judge(schedule, handedOver, now, revocation)
     : { state: "unfinished" as const, why: "its last rotation did not finish; what was in use stays valid" };
   return {
     name,
@@ -111,7 +114,7 @@ function readRow(name: string, resources: StateResource[], now: Date): Row | und
     rotatedAt: window,
     ageDays: Math.floor((now.getTime() - Date.parse(window)) / day),
     dueAt: text(schedule["dueAt"]),
-    previousUntil: text(material?.outputs?.["retireAt"]),
+    previousUntil: text((revocation ?? material?.outputs)?.["retireAt"]),
     ...judged,
     destinations: destinationsOf(resources),
     consumers: strings(verification?.outputs?.["consumers"]),
@@ -121,7 +124,12 @@ function readRow(name: string, resources: StateResource[], now: Date): Row | und
 }
 
 /** By the same function that the next run will ask. */
-function judge(schedule: Record<string, unknown>, handedOver: boolean, now: Date): { state: SecretState; why: string } {
+function judge(
+  schedule: Record<string, unknown>,
+  handedOver: boolean,
+  now: Date,
+  revocation: Record<string, unknown> | undefined,
+): { state: SecretState; why: string } {
   const overdue = Date.parse(text(schedule["dueAt"])) < now.getTime();
   if (handedOver) {
     const soon = Date.parse(text(schedule["dueAt"])) < now.getTime() + fetchDays * day;
@@ -137,6 +145,8 @@ function judge(schedule: Record<string, unknown>, handedOver: boolean, now: Date
     if (decision.held === "on request") return { state: overdue ? "overdue" : "on request", why: decision.reason };
     if (decision.held) return { state: overdue ? "overdue" : "held", why: decision.reason };
     if (decision.rotate) return { state: overdue ? "overdue" : "due", why: "the next run rotates it" };
+    if (Number(revocation?.["held"] ?? 0) > 0)
+      return { state: "held", why: `its previous credential is not revoked: ${text(revocation?.["reason"])}` };
     return { state: "ok", why: "" };
   } catch (error) {
     return { state: "held", why: (error as Error).message };
@@ -148,10 +158,13 @@ function handlingOf(component: string, material: StateResource | undefined, onRe
     GeneratedSecret: "generated",
     PrefixSecret: "a constant",
     HandedOverSecret: "handed over by a person",
+    IssuedCredential: "issued",
   };
   const kind = kinds[component] ?? component.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
   if (component === "HandedOverSecret" || component === "PrefixSecret") return onRequest ? `${kind}, on request` : kind;
   const grace = material?.inputs?.["graceHours"];
+  if (component === "IssuedCredential" && material?.outputs?.["previousReference"] !== undefined)
+    return `${kind}, two slots${typeof grace === "number" ? `, grace ${grace} h` : ""}`;
   const overlap = grace === 0 ? "cut-over" : typeof grace === "number" ? `overlap ${grace} h` : "";
   return [kind, overlap, onRequest ? "on request" : ""].filter((each) => each !== "").join(", ");
 }

@@ -135,3 +135,42 @@ export function about(seconds: number): string {
   if (seconds < 10) return `${Math.ceil(seconds)} s`;
   return seconds < 90 ? `about ${Math.ceil(seconds / 10) * 10} s` : `about ${Math.ceil(seconds / 60)} min`;
 }
+
+/** Keeps a series of runs within every limit: remembers what was called when, and says how long the next must wait. */
+export class Pace {
+  readonly #taken = new Map<LimitClass, { at: number; calls: number }[]>();
+
+  /**
+   * Books the calls of one run.
+   * @param now milliseconds
+   * @returns milliseconds to wait before it may start, and whose limit asks for it
+   */
+  take(calls: ReadonlyMap<LimitClass, number>, now: number): { wait: number; vendor: string } {
+    let start = now;
+    let vendor = "";
+    for (const [name, count] of calls) {
+      const free = this.#freeAt(name, count, now);
+      if (free > start) [start, vendor] = [free, limits[name].vendor];
+    }
+    for (const [name, count] of calls) {
+      const taken = this.#taken.get(name) ?? [];
+      this.#taken.set(name, [...taken, { at: start, calls: count }]);
+    }
+    return { wait: start - now, vendor };
+  }
+
+  /** The first moment at which `count` more calls leave the window within its limit. */
+  #freeAt(name: LimitClass, count: number, now: number): number {
+    const { calls: most, seconds } = limits[name];
+    const taken = (this.#taken.get(name) ?? []).filter(({ at }) => at > now - seconds * 1000);
+    let inWindow = taken.reduce((sum, each) => sum + each.calls, 0);
+    let start = now;
+    // More than a whole window's worth has to begin in an empty one; the provider spreads it from there.
+    for (const each of taken) {
+      if (inWindow + Math.min(count, most) <= most) break;
+      inWindow -= each.calls;
+      start = each.at + seconds * 1000;
+    }
+    return start;
+  }
+}

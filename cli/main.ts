@@ -1,13 +1,16 @@
 // `rotate`: secret rotation for people. Each subcommand is a file in commands/; this one finds it and ends the process.
 import { wantsColour } from "./columns.ts";
 import { exits, Failure, parse, UsageError, type Command, type Exit, type Io } from "./command.ts";
+import { emergency } from "./commands/emergency.ts";
 import { plan } from "./commands/plan.ts";
+import { rollback } from "./commands/rollback.ts";
 import { run } from "./commands/run.ts";
 import { status } from "./commands/status.ts";
+import { touched } from "./commands/touched.ts";
 import { Engine } from "./engine.ts";
 import { nearest } from "./names.ts";
 
-export const commands: Record<string, Command> = { status, plan, run };
+export const commands: Record<string, Command> = { status, plan, run, emergency, rollback, touched };
 
 export const help = `Usage: rotate <command> [options]
 

@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Overlap } from "../provider/sdk.ts";
 import type { Application } from "./application.ts";
+import type { Restored } from "./stack.ts";
 import { RotatedSecret, type Origin, type RotatedSecretArgs } from "./rotated-secret.ts";
 
 export interface OverlappingSecretArgs extends RotatedSecretArgs {
@@ -10,10 +11,13 @@ export interface OverlappingSecretArgs extends RotatedSecretArgs {
    * where the application can know one value only, and whoever uses the old one at the restart is refused.
    */
   overlap: { graceHours: number } | "cut-over";
+  /** The value comes from a person: another one is a rotation by itself. @default false */
+  follows?: boolean;
 }
 
 export abstract class OverlappingSecret extends RotatedSecret {
   readonly #graceHours: number;
+  readonly #follows: boolean;
 
   /** @param made how it comes to be, for the inventory: `generated` */
   protected constructor(
@@ -31,6 +35,21 @@ export abstract class OverlappingSecret extends RotatedSecret {
     const how = args.onRequest ? "on request" : overlap === "cut-over" ? "cut-over" : "overlap";
     super(kind, application, secret, args, { handling: `${made}, ${how}`, overlaps: overlap !== "cut-over" });
     this.#graceHours = overlap === "cut-over" ? 0 : overlap.graceHours;
+    this.#follows = args.follows ?? false;
+  }
+
+  /** What a person has asked for in the stack's config. */
+  #asked(secret: string): {
+    revoke?: boolean;
+    restore?: Required<Pick<Restored, "generation" | "at" | "mount" | "path">>;
+  } {
+    const { forced, restored } = this.application.stack;
+    const back = restored[secret];
+    const { generation, at, mount, path } = back ?? {};
+    return {
+      ...(forced[secret]?.revoke ? { revoke: true } : {}),
+      ...(generation && at && mount && path ? { restore: { generation, at, mount, path } } : {}),
+    };
   }
 
   /** Makes the secret: `value` creates what it is, the rest follows. */
@@ -46,6 +65,8 @@ export abstract class OverlappingSecret extends RotatedSecret {
           graceHours: this.#graceHours,
           adoption: origin.proofs,
           deadlineSeconds: this.application.stack.verificationSeconds,
+          ...this.#asked(origin.secret),
+          ...(this.#follows ? { follows: true } : {}),
         },
         { parent: this },
       );

@@ -10,7 +10,10 @@ export interface VaultArgs {
   path?: string;
 }
 
-/** One KV v2 entry of its own, with the field `value`; generation and window are its custom metadata. */
+/**
+ * One KV v2 entry of its own, with the fields `value` and `generation`, so that each version tells which one it is and
+ * can be brought back; generation and window are its custom metadata too.
+ */
 export function vaultKv({ mount = "secret", path }: VaultArgs = {}): Destination {
   return {
     label: `vault:${mount}`,
@@ -23,7 +26,7 @@ export function vaultKv({ mount = "secret", path }: VaultArgs = {}): Destination
         {
           mount,
           name: path ?? `${application}/${secret}`,
-          dataJson: pulumi.secret(pulumi.jsonStringify({ value: current })),
+          dataJson: pulumi.secret(pulumi.jsonStringify({ value: current, generation })),
           customMetadata: {
             data: { generation: pulumi.interpolate`${generation}`, window, "managed-by": "secret-rotation" },
           },

@@ -4,15 +4,20 @@ import type { CheckRequest, CheckResult, Properties, Resource, UpdateRequest } f
 import { hasUnknown, reveal, unknown, type Value } from "../wire/values.ts";
 import { fingerprint, prove, type ProofSource } from "../proof.ts";
 import type { Settings } from "../settings.ts";
-import { flag, list, number, required, secret, text } from "./inputs.ts";
+import { keptVersion } from "../vendors/vault-versions.ts";
+import { flag, list, number, object, required, secret, text } from "./inputs.ts";
 
 /**
  * `rotation:index:Overlap`
  *
  * Inputs: `secret`, `value` (secret), `window`, `forced` (the configured generation), `graceHours` (0: cut-over,
  * nothing overlaps), `adoption` (`ProofSource[]`: who must prove the current value before the previous one ends),
- * `deadlineSeconds`. Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `holds` (whether the
- * previous value is still accepted), `retireAt` (end of the grace period).
+ * `deadlineSeconds`, `revoke` (a raised `forced` ends the previous value at once: it is compromised), `follows` (a
+ * person hands the value over: another value is a rotation by itself), `restore` (`{generation, at, mount, path}`: with
+ * each new `at` the value of that generation comes back from Vault, until the next rotation).
+ * Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `holds` (whether the previous value is still
+ * accepted), `retireAt` (end of the grace period), `revoked` (the highest generation that must not come back, 0: none),
+ * `restoredAt` (the last `restore.at` that was followed), `restored` (whether the current value is one that came back).
  * Outputs: those, `current` and `previous` (secrets; `previous` is empty once it has ended), `fingerprint`.
  */
 export function overlap(settings: Settings): Resource {
@@ -20,7 +25,7 @@ export function overlap(settings: Settings): Resource {
     token: "rotation:index:Overlap",
     check: (request) => check(request, settings.now()),
     diff: ({ oldInputs, inputs }) => {
-      const keys = ["secret", "window", "forced", "generation", "holds"];
+      const keys = ["secret", "window", "forced", "generation", "holds", "restoredAt"];
       return { changed: keys.filter((key) => reveal(oldInputs[key]) !== reveal(inputs[key])), replaces: [] };
     },
     create: async ({ inputs, preview }) => ({
@@ -40,33 +45,76 @@ function check({ inputs, oldInputs }: CheckRequest, now: Date): CheckResult {
       property: "graceHours",
       reason: `graceHours is ${graceHours}; give 0 for a cut-over, or the hours for which both values are accepted`,
     });
-  const remembered = { generation: 1, holds: false, retireAt: "", ...pick(oldInputs) };
-  if (!oldInputs) return { inputs: { ...inputs, ...remembered }, failures };
+  const restore = object(inputs, "restore");
+  const remembered: Memory = { ...fresh, ...pick(oldInputs) };
+  if (!oldInputs) return { inputs: { ...inputs, ...remembered, restoredAt: text(restore, "at") }, failures };
 
+  const restores = text(restore, "at") !== "" && text(restore, "at") !== remembered.restoredAt;
   const rotates =
-    !sameText(oldInputs["window"], inputs["window"]) || number(oldInputs, "forced", 1) !== number(inputs, "forced", 1);
+    !sameText(oldInputs["window"], inputs["window"]) ||
+    number(oldInputs, "forced", 1) !== number(inputs, "forced", 1) ||
+    (flag(inputs, "follows") && !hasUnknown(inputs["value"]) && !sameText(oldInputs["value"], inputs["value"]));
   const graceOver = remembered.retireAt === "" || now.toISOString() >= remembered.retireAt;
-  if (rotates) {
+  if (rotates || restores) {
     const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
-    if (remembered.holds && !graceOver && !forced) {
+    if (restores) failures.push(...unrestorable(text(inputs, "secret"), number(restore, "generation", 0), remembered));
+    else if (remembered.holds && !graceOver && !forced) {
       failures.push({
         reason: `${text(inputs, "secret")} is due again, but its previous value is accepted until ${remembered.retireAt} and may be in use. Run again after that, or raise its generation with a reason to end the grace period now.`,
       });
     }
-    const retireAt = graceHours > 0 ? new Date(now.getTime() + graceHours * 3_600_000).toISOString() : "";
-    return { inputs: { ...inputs, generation: remembered.generation + 1, holds: graceHours > 0, retireAt }, failures };
+    const ends = forced && !restores && flag(inputs, "revoke");
+    const holds = graceHours > 0 && !ends;
+    const decided: Memory = {
+      generation: remembered.generation + 1,
+      holds,
+      retireAt: holds ? new Date(now.getTime() + graceHours * 3_600_000).toISOString() : "",
+      revoked: ends ? remembered.generation : remembered.revoked,
+      restoredAt: restores ? text(restore, "at") : remembered.restoredAt,
+      restored: restores,
+    };
+    return { inputs: { ...inputs, ...decided }, failures };
   }
   const holds = remembered.holds && !graceOver;
   return { inputs: { ...inputs, ...remembered, holds, retireAt: holds ? remembered.retireAt : "" }, failures };
 }
 
-function pick(oldInputs: Properties | undefined): { generation?: number; holds?: boolean; retireAt?: string } {
-  if (!oldInputs) return {};
+interface Memory extends Properties {
+  generation: number;
+  holds: boolean;
+  retireAt: string;
+  revoked: number;
+  restoredAt: string;
+  restored: boolean;
+}
+const fresh: Memory = { generation: 1, holds: false, retireAt: "", revoked: 0, restoredAt: "", restored: false };
+
+function pick(oldInputs: Properties | undefined): Memory {
+  if (!oldInputs) return fresh;
   return {
     generation: number(oldInputs, "generation", 1),
     holds: flag(oldInputs, "holds"),
     retireAt: text(oldInputs, "retireAt"),
+    revoked: number(oldInputs, "revoked", 0),
+    restoredAt: text(oldInputs, "restoredAt"),
+    restored: flag(oldInputs, "restored"),
   };
+}
+
+function unrestorable(name: string, wanted: number, { generation, revoked }: Memory): { reason: string }[] {
+  if (wanted >= 1 && wanted <= revoked)
+    return [
+      {
+        reason: `${name} cannot go back to generation ${wanted}: it was revoked in an emergency. Nothing was changed; rotate to a new value instead.`,
+      },
+    ];
+  if (wanted < 1 || wanted >= generation)
+    return [
+      {
+        reason: `${name} cannot go back to generation ${wanted}; it is at ${generation}, so give 1 to ${generation - 1}`,
+      },
+    ];
+  return [];
 }
 
 function sameText(a: Value, b: Value): boolean {
@@ -79,16 +127,30 @@ async function update(
 ): Promise<Properties> {
   const rotated = number(inputs, "generation", 1) !== number(oldInputs, "generation", 1);
   const ends = flag(oldInputs, "holds") && (rotated || !flag(inputs, "holds"));
-  const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
-  if (ends && !forced && !preview) await proveAdoption(inputs, text(oldOutputs, "current"), log.info);
-  const previous = rotated
-    ? flag(inputs, "holds")
+  const restores = text(inputs, "restoredAt") !== text(oldInputs, "restoredAt");
+  const asked = restores || number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+  if (ends && !asked && !preview) await proveAdoption(inputs, text(oldOutputs, "current"), log.info);
+  const before = rotated ? oldOutputs["current"] : oldOutputs["previous"];
+  const previous = flag(inputs, "holds") ? before : secret("");
+  const current = restores
+    ? await broughtBack(settings, inputs, preview)
+    : flag(inputs, "restored")
       ? oldOutputs["current"]
-      : secret("")
-    : flag(inputs, "holds")
-      ? oldOutputs["previous"]
-      : secret("");
-  return outputs(settings, inputs, inputs["value"], previous, preview);
+      : inputs["value"];
+  return outputs(settings, inputs, current, previous, preview);
+}
+
+/** The value of an earlier generation, from the system of record to its consumers without passing through any text. */
+async function broughtBack(settings: Settings, inputs: Properties, preview: boolean): Promise<Value> {
+  if (preview) return unknown;
+  const restore = object(inputs, "restore");
+  const entry = {
+    address: settings.require("vaultAddress", "The address of Vault, from which the value would come back,"),
+    token: settings.require("vaultToken", "The Vault token"),
+    mount: text(restore, "mount"),
+    path: text(restore, "path"),
+  };
+  return secret((await keptVersion(entry, number(restore, "generation", 0))).value);
 }
 
 /** A previous value ends only while every consumer proves, now, that it uses the current one. */

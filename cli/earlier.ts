@@ -1,0 +1,52 @@
+// Where an earlier value can come from, looked up before anything is asked for.
+import { keptVersion } from "../provider/vendors/vault-versions.ts";
+import { Failure, UsageError, type Call } from "./command.ts";
+import { nameOf, secretOf, type Row } from "./inventory.ts";
+
+export interface Earlier {
+  generation: number;
+  /** For people: `version 3 in Vault`. */
+  from: string;
+  /** Where Vault keeps it; absent for an issued credential, whose service must still accept it. */
+  mount?: string;
+  path?: string;
+}
+
+/** @throws UsageError or Failure that says why it cannot come back */
+export async function earlier(call: Call, row: Row, generation: number): Promise<Earlier> {
+  if (generation <= row.revoked)
+    throw new UsageError(
+      `${row.name} cannot go back to generation ${generation}: it was revoked in an emergency. For another value: rotate emergency --secret ${row.secret} --reason "..."`,
+    );
+  const mine = (await call.engine.state()).resources.filter(({ urn }) => secretOf(nameOf(urn)) === row.name);
+  const credential = mine.find(({ type }) => type === "rotation:index:Credential");
+  if (credential) return slot(row, credential.outputs ?? {}, mine, generation);
+  const entry = mine.find(({ type }) => type === "vault:kv/secretV2:SecretV2")?.inputs ?? {};
+  const [mount, path] = [entry["mount"], entry["name"]];
+  if (typeof mount !== "string" || typeof path !== "string")
+    throw new UsageError(`${row.name} is not kept in Vault, so no earlier value of it is known.`);
+  const { VAULT_ADDR: address, VAULT_TOKEN: token } = call.io.env;
+  if (!address || !token)
+    throw new UsageError("Vault keeps the earlier values. Set VAULT_ADDR and VAULT_TOKEN, as for a run.");
+  try {
+    const { version } = await keptVersion({ address, token, mount, path }, generation);
+    return { generation, from: `version ${version} in Vault`, mount, path };
+  } catch (error) {
+    throw new Failure(`${row.name}: ${(error as Error).message}`);
+  }
+}
+
+/** An issued credential can only go back to the one before it, while its service still accepts it. */
+function slot(
+  row: Row,
+  outputs: Record<string, unknown>,
+  mine: { type: string; outputs?: Record<string, unknown> }[],
+  generation: number,
+): Earlier {
+  const reference = typeof outputs["previousReference"] === "string" ? outputs["previousReference"] : "";
+  const revocation = mine.find(({ type }) => type === "rotation:index:Revocation")?.outputs;
+  const why = 'its service does not accept it any more. For another one: rotate emergency --secret X --reason "..."';
+  if (reference === "" || revocation?.["done"] === true || generation !== row.generation - 1)
+    throw new UsageError(`${row.name} cannot go back to generation ${generation}: ${why.replace("X", row.secret)}`);
+  return { generation, from: `the slot that is still valid (${reference})` };
+}
