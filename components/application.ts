@@ -26,9 +26,7 @@ export class Application extends pulumi.ComponentResource {
   readonly label: string;
   readonly #rows: pulumi.Output<InventoryRow>[] = [];
   readonly #names = new Set<string>();
-  #complete: () => void = () => undefined;
-  /** Resolves when every secret of the application has been declared. */
-  readonly complete: Promise<void>;
+  readonly #gate: PromiseWithResolvers<void>;
 
   /** @param name lower-case letters, digits and dashes: the first part of every name below it */
   constructor(name: string, stack: StackSettings) {
@@ -36,10 +34,19 @@ export class Application extends pulumi.ComponentResource {
       throw new pulumi.RunError(
         `The application is named "${name}"; use lower-case letters, digits and dashes, like "visapi"`,
       );
-    super("secret-rotation:index:Application", name);
+    // The engine hears of the application, and so of everything below it, only once all of it has been declared: a
+    // mistake in its last line stops the run before its first secret has an effect.
+    const gate = Promise.withResolvers<void>();
+    const dependsOn = pulumi.output(gate.promise.then((): pulumi.Resource[] => []));
+    super("secret-rotation:index:Application", name, {}, { dependsOn });
     this.label = name;
     this.stack = stack;
-    this.complete = new Promise((resolve) => (this.#complete = resolve));
+    this.#gate = gate;
+  }
+
+  /** Resolves when every secret of the application has been declared. */
+  get complete(): Promise<void> {
+    return this.#gate.promise;
   }
 
   /** Takes a secret's name, once. */
@@ -57,16 +64,16 @@ export class Application extends pulumi.ComponentResource {
     this.#rows.push(row);
   }
 
-  /** To be called after the last secret: lets rollouts begin, and returns the inventory. */
+  /** To be called after the last secret: lets the engine begin, and returns the inventory. */
   finish(): pulumi.Output<InventoryRow[]> {
     const unknown = Object.keys(this.stack.forced).filter(
       (name) => name.startsWith(`${this.label}/`) && !this.#names.has(name.slice(this.label.length + 1)),
     );
     if (unknown.length)
       throw new pulumi.RunError(
-        `forced names ${unknown.map((name) => `"${name}"`).join(", ")}, which ${this.label} does not have; it has ${[...this.#names].join(", ")}`,
+        `forced names ${unknown.map((name) => `"${name}"`).join(", ")}, which ${this.label} does not have; it has ${[...this.#names].join(", ")}. Remove it: pulumi config rm --path 'forced["${unknown[0]}"]'`,
       );
-    this.#complete();
+    this.#gate.resolve();
     const inventory = pulumi.all(this.#rows);
     this.registerOutputs({ inventory });
     return inventory;

@@ -1,6 +1,7 @@
 // Asks, before anything is declared, whether every service of this run can be used: one clear error, no effect.
 import * as pulumi from "@pulumi/pulumi";
 import { preflight as ask } from "../provider/sdk.ts";
+import { checkRepository } from "./destinations/github.ts";
 import type { RenderService } from "./destinations/render.ts";
 import type { VercelProject } from "./destinations/vercel.ts";
 
@@ -27,12 +28,13 @@ export async function preflight({
     throw new pulumi.RunError(
       "The GitHub owner is missing. Set it with: pulumi config set github:owner my-organisation",
     );
+  for (const repository of repositories) checkRepository(repository);
   const address = vault.get("address") ?? process.env["VAULT_ADDR"] ?? "";
   if (vaultMounts.length && !address)
     throw new pulumi.RunError(
       "The address of Vault is missing. Set it with: pulumi config set vault:address https://vault.example.com:8200",
     );
-  await ask({
+  const problems = await ask({
     ...(vaultMounts.length
       ? {
           vault: {
@@ -54,4 +56,8 @@ export async function preflight({
     renderServices: renderServices.map((service) => service.args.id),
     vercelProjects: vercelProjects.map((project) => project.args.id),
   });
+  if (problems.length)
+    throw new pulumi.RunError(
+      `Nothing was changed, since not everything that this run needs can be used:\n${problems.map((each) => `- ${each}`).join("\n")}`,
+    );
 }

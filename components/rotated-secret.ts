@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as time from "@pulumiverse/time";
 import { Notice, Precheck, Schedule, Verification, type ProofSource, type SecretClass } from "../provider/sdk.ts";
 import type { Application } from "./application.ts";
-import type { Delivered, Delivery, Destination } from "./destinations/destination.ts";
+import { checkDestinations, type Delivered, type Delivery, type Destination } from "./destinations/destination.ts";
 import type { Material } from "./material.ts";
 
 export interface RotatedSecretArgs {
@@ -61,10 +61,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     traits: Traits,
   ) {
     application.claim(secret);
-    if (args.destinations.length === 0)
-      throw new pulumi.RunError(
-        `${application.label}/${secret} has no destination; a secret that goes nowhere is of no use to anyone`,
-      );
+    checkDestinations(`${application.label}/${secret}`, args.destinations);
     const prefix = `${application.label}/${secret}`;
     super(`secret-rotation:index:${kind}`, prefix, {}, { parent: application, transformations: [named(prefix)] });
     this.application = application;

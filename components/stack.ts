@@ -42,9 +42,10 @@ const defaults: Record<Environment, Omit<StackSettings, "environment" | "forced"
 
 /**
  * Reads `<project>:environment` (default: the stack's name) and the settings that differ from that environment's.
+ * @param applications the names of all that the stack declares; a rotation asked for any other is refused
  * @throws RunError that says what to type when a setting makes no sense
  */
-export function readStack(config = new pulumi.Config()): StackSettings {
+export function readStack(config: pulumi.Config, applications: string[]): StackSettings {
   const environment = config.get("environment") ?? pulumi.getStack();
   if (environment !== "production" && environment !== "staging" && environment !== "sandbox") {
     throw new pulumi.RunError(
@@ -65,13 +66,17 @@ export function readStack(config = new pulumi.Config()): StackSettings {
     noticeHours: config.getNumber("noticeHours") ?? base.noticeHours,
     verificationSeconds: config.getNumber("verificationSeconds") ?? base.verificationSeconds,
     halfLength: config.getBoolean("halfLength") ?? base.halfLength,
-    forced: readForced(config),
+    forced: readForced(config, applications),
   };
 }
 
-function readForced(config: pulumi.Config): Record<string, Forced> {
+function readForced(config: pulumi.Config, applications: string[]): Record<string, Forced> {
   const forced = config.getObject<Record<string, Partial<Forced>>>("forced") ?? {};
   for (const [secret, entry] of Object.entries(forced)) {
+    if (!applications.some((name) => secret.startsWith(`${name}/`)))
+      throw new pulumi.RunError(
+        `forced names "${secret}", which is in no application of this stack; write "<application>/<secret>", where the application is one of: ${applications.join(", ")}`,
+      );
     const { generation, reason, by, at } = entry;
     if (!Number.isInteger(generation) || (generation as number) < 2)
       throw new pulumi.RunError(

@@ -1,5 +1,4 @@
 // Asks every service that a run will touch whether it can, before the first effect of the run.
-import type { Failure } from "./wire/contract.ts";
 import { reveal, type Properties } from "./wire/values.ts";
 import { request, VendorError, type Vendor } from "./vendors/http.ts";
 import type { Settings } from "./settings.ts";
@@ -10,29 +9,30 @@ import { list, text } from "./resources/inputs.ts";
  *
  * Arguments: `vault` (`{address, token, mounts[]}`), `github` (`{baseUrl, token, repositories[]}`, as `owner/name`),
  * `renderServices[]`, `vercelProjects[]`; each may be left out.
- * @returns `{}`, or one failure for each thing that is wrong, with what to do about it
+ * @returns `problems`: a sentence for each thing that is wrong, with what to do about it; never a value
  */
-export async function preflight(settings: Settings, args: Properties): Promise<Properties | { failures: Failure[] }> {
+export async function preflight(settings: Settings, args: Properties): Promise<Properties> {
   const vault = reveal(args["vault"]) as Properties | undefined;
   const github = reveal(args["github"]) as Properties | undefined;
+  const patienceSeconds = Math.min(8, settings.patienceSeconds());
   const checks = [
-    ...(vault ? [checkVault(text(vault, "address"), text(vault, "token"), list(vault, "mounts"))] : []),
+    ...(vault
+      ? [checkVault(patienceSeconds, text(vault, "address"), text(vault, "token"), list(vault, "mounts"))]
+      : []),
     ...(github
       ? list(github, "repositories").map((name) =>
-          checkRepository(text(github, "baseUrl"), text(github, "token"), name),
+          checkRepository(patienceSeconds, text(github, "baseUrl"), text(github, "token"), name),
         )
       : []),
-    ...list(args, "renderServices").map(async (id) => settings.render().service(id)),
-    ...list(args, "vercelProjects").map(async (id) => settings.vercel().project(id)),
+    ...list(args, "renderServices").map(async (id) => settings.render(patienceSeconds).service(id)),
+    ...list(args, "vercelProjects").map(async (id) => settings.vercel(patienceSeconds).project(id)),
   ];
   const results = await Promise.allSettled(checks);
   const reasons = results.flatMap((result) => (result.status === "rejected" ? [(result.reason as Error).message] : []));
-  return reasons.length ? { failures: [...new Set(reasons)].map((reason) => ({ reason })) } : {};
+  return { problems: [...new Set(reasons)] };
 }
 
-const patienceSeconds = 8;
-
-async function checkVault(address: string, token: string, mounts: string[]): Promise<void> {
+async function checkVault(patienceSeconds: number, address: string, token: string, mounts: string[]): Promise<void> {
   if (!token)
     throw new Error("The Vault token is missing. Set VAULT_TOKEN, or: pulumi config set --secret vault:token");
   const vendor: Vendor = {
@@ -80,7 +80,12 @@ async function checkMount(vendor: Vendor, address: string, mount: string): Promi
     );
 }
 
-async function checkRepository(baseUrl: string, token: string, repository: string): Promise<void> {
+async function checkRepository(
+  patienceSeconds: number,
+  baseUrl: string,
+  token: string,
+  repository: string,
+): Promise<void> {
   if (!token)
     throw new Error("The GitHub token is missing. Set GITHUB_TOKEN, or: pulumi config set --secret github:token");
   const root = baseUrl.replace(/\/$/, "");

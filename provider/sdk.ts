@@ -256,6 +256,11 @@ export interface PreflightArgs {
 
 /** What is wrong with the services that the run needs, and what to do about each; empty when all can be used. */
 export async function preflight(args: PreflightArgs): Promise<string[]> {
-  const { problems } = (await pulumi.runtime.invoke("rotation:index:preflight", args, {})) as { problems: string[] };
-  return problems;
+  try {
+    const { problems } = (await pulumi.runtime.invoke("rotation:index:preflight", args, {})) as { problems: string[] };
+    return problems;
+  } catch (error) {
+    // Settings that the provider itself refuses: what it says is for people, the trace through the SDK is not.
+    return [(error as Error).message];
+  }
 }

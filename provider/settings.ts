@@ -12,6 +12,7 @@ const sources = {
   vercelTeamId: "VERCEL_TEAM_ID",
   slackWebhookUrl: "SLACK_WEBHOOK_URL",
   fingerprintKey: "ROTATION_FINGERPRINT_KEY",
+  patienceSeconds: "ROTATION_PATIENCE_SECONDS",
 } as const;
 type Key = keyof typeof sources;
 
@@ -33,6 +34,10 @@ export class Settings {
       throw new Error(
         `rotation:now is "${now}", which is no date; write it like 2026-01-31T02:00:00Z, or leave it out to use the system's clock.`,
       );
+    if (!(this.patienceSeconds() >= 1 && this.patienceSeconds() <= 3600))
+      throw new Error(
+        `rotation:patienceSeconds is "${this.#values.patienceSeconds}"; give the seconds from 1 to 3600 for which a vendor is asked again, for instance 180`,
+      );
     this.#started = now ? new Date(now) : new Date();
   }
 
@@ -49,22 +54,29 @@ export class Settings {
     return value;
   }
 
+  /** For how long a vendor that does not answer, or asks to wait, is asked again. 1 to 3600; @default 180 */
+  patienceSeconds(): number {
+    return Number(this.#values.patienceSeconds ?? 180);
+  }
+
   /** The run's one instant: the same for every decision of the run, however long it takes. */
   now(): Date {
     return this.#started;
   }
 
-  render(): Render {
+  render(patienceSeconds = this.patienceSeconds()): Render {
     return new Render(
       this.get("renderUrl") ?? "https://api.render.com/v1",
       this.require("renderApiKey", "The Render API key"),
+      patienceSeconds,
     );
   }
 
-  vercel(): Vercel {
+  vercel(patienceSeconds = this.patienceSeconds()): Vercel {
     return new Vercel(
       this.get("vercelUrl") ?? "https://api.vercel.com",
       this.require("vercelToken", "The Vercel token"),
+      patienceSeconds,
       this.get("vercelTeamId"),
     );
   }

@@ -1,6 +1,22 @@
 // What every place that receives a secret has in common.
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { ProofSource } from "../../provider/sdk.ts";
+
+/**
+ * @param owner the secret, for the message
+ * @throws RunError when there is none, or one of them is none of `components/destinations/`
+ */
+export function checkDestinations(owner: string, destinations: readonly unknown[]): void {
+  if (destinations.length === 0)
+    throw new pulumi.RunError(`${owner} has no destination; a secret that goes nowhere is of no use to anyone`);
+  for (const destination of destinations) {
+    if (typeof (destination as Partial<Destination> | null)?.deliver === "function") continue;
+    const shown = typeof destination === "string" ? `"${destination}"` : `of type ${typeof destination}`;
+    throw new pulumi.RunError(
+      `${owner} has a destination ${shown}, which is none; write vaultKv(), githubActions({...}), or variable() of a RenderService or VercelProject`,
+    );
+  }
+}
 
 /** What a destination is given to write. */
 export interface Delivery {

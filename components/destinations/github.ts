@@ -14,11 +14,16 @@ export interface GithubArgs {
 
 const names = /^(?!GITHUB_)[A-Za-z_][A-Za-z0-9_]*$/i;
 
-export function githubActions({ repository, name, environment }: GithubArgs): Destination {
+/** @throws RunError for a name that holds its owner as well */
+export function checkRepository(repository: string): void {
   if (repository.includes("/"))
     throw new pulumi.RunError(
       `The GitHub repository is "${repository}"; give its name alone, "${repository.split("/").pop()}", and the owner by: pulumi config set github:owner ${repository.split("/")[0]}`,
     );
+}
+
+export function githubActions({ repository, name, environment }: GithubArgs): Destination {
+  checkRepository(repository);
   return {
     label: `github:${repository}${environment ? `@${environment}` : ""}`,
     health: [],

@@ -79,14 +79,16 @@ async function attempt(vendor: Vendor, call: Call, repeatable: boolean, deadline
         ...call.headers,
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      signal: AbortSignal.timeout(30_000),
+      signal: AbortSignal.timeout(Math.max(1000, Math.min(30_000, deadline - Date.now()))),
       redirect: "error",
     });
     text = await response.text();
   } catch (error) {
     const unsent = codeOf(error) === "ECONNREFUSED";
     throw give(
-      new VendorError(`${vendor.name} at ${vendor.baseUrl} gave no answer (${codeOf(error)}) to: ${call.purpose}.`),
+      new VendorError(
+        `${vendor.name} at ${vendor.baseUrl} gave no answer (${codeOf(error)}) to: ${call.purpose}. Check that it runs and can be reached from here, then run again.`,
+      ),
       repeatable || unsent,
     );
   }
@@ -144,7 +146,7 @@ function codeIn(body: unknown): string | undefined {
 
 function codeOf(error: unknown): string {
   const { cause, name } = error as { cause?: { code?: string }; name?: string };
-  return cause?.code ?? (name === "TimeoutError" ? "no answer in 30 s" : "connection lost");
+  return cause?.code ?? (name === "TimeoutError" ? "nothing in time" : "connection lost");
 }
 
 function parse(text: string): unknown {

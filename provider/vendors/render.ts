@@ -12,12 +12,13 @@ interface Deploy {
 
 export class Render {
   readonly #vendor: Vendor;
-  constructor(baseUrl: string, token: string) {
+  constructor(baseUrl: string, token: string, patienceSeconds?: number) {
     this.#vendor = {
       name: "Render",
       baseUrl,
       headers: { authorization: `Bearer ${token}` },
       tokenName: "RENDER_API_KEY",
+      ...(patienceSeconds === undefined ? {} : { patienceSeconds }),
     };
   }
 

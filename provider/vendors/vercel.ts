@@ -37,12 +37,13 @@ export class Vercel {
   readonly #vendor: Vendor;
   readonly #team: string;
   /** @param teamId `team_...`; without it the token's own account */
-  constructor(baseUrl: string, token: string, teamId?: string) {
+  constructor(baseUrl: string, token: string, patienceSeconds?: number, teamId?: string) {
     this.#vendor = {
       name: "Vercel",
       baseUrl,
       headers: { authorization: `Bearer ${token}` },
       tokenName: "VERCEL_API_TOKEN",
+      ...(patienceSeconds === undefined ? {} : { patienceSeconds }),
     };
     this.#team = teamId ? `teamId=${encodeURIComponent(teamId)}` : "";
   }
@@ -60,7 +61,11 @@ export class Vercel {
   }
 
   /** The variable of that name whose targets overlap; values of sensitive ones cannot be read. */
-  async find({ projectId, key, targets }: VercelVariable): Promise<{ id: string; type: string; updatedAt: number } | undefined> {
+  async find({
+    projectId,
+    key,
+    targets,
+  }: VercelVariable): Promise<{ id: string; type: string; updatedAt: number } | undefined> {
     const reply = await request(this.#vendor, {
       method: "GET",
       path: this.#path(`/v10/projects/${projectId}/env`),
