@@ -1,12 +1,11 @@
 // The thin adapter between `Provider` and the engine's gRPC protocol.
 import grpc from "@grpc/grpc-js";
-import engineGrpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
-import enginepb from "@pulumi/pulumi/proto/engine_pb.js";
 import pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import emptypb from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Failure, Log, Provider, Resource } from "./contract.ts";
+import { connect } from "./engine.ts";
 import { decode, encode, same, secretsIn, type Properties } from "./values.ts";
 
 type Handler<Request, Response> = (request: Request) => Promise<Response> | Response;
@@ -15,7 +14,7 @@ const grpcOptions = { "grpc.max_receive_message_length": -1, "grpc.max_send_mess
 /** Serves the provider to the engine whose address is the first argument, and prints the port as the engine expects. */
 export async function serve(provider: Provider, engineAddress = process.argv[2]): Promise<void> {
   const resources = new Map(provider.resources.map((resource) => [resource.token, resource]));
-  const engine = connect(engineAddress);
+  const engine = connect(engineAddress, () => process.exit(1));
 
   const resourceOf = (urn: string): Resource => {
     const token = urn.split("::")[2]?.split("$").pop() ?? "";
@@ -165,10 +164,7 @@ export async function serve(provider: Provider, engineAddress = process.argv[2])
   };
 
   const server = new grpc.Server(grpcOptions);
-  server.addService(
-    providerGrpc.ResourceProviderService,
-    handlers as unknown as grpc.UntypedServiceImplementation,
-  );
+  server.addService(providerGrpc.ResourceProviderService, handlers as unknown as grpc.UntypedServiceImplementation);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
@@ -235,22 +231,4 @@ function propertyDiff(key: string, replace: boolean, olds: Properties, news: Pro
 
 function failures(list: Failure[] = []): pb.CheckFailure[] {
   return list.map(({ property, reason }) => new pb.CheckFailure().setProperty(property ?? "").setReason(reason));
-}
-
-interface EngineLog {
-  log(severity: "info" | "warn", urn: string, message: string): void;
-}
-
-function connect(address: string | undefined): EngineLog {
-  if (!address) return { log: () => undefined };
-  const client = new engineGrpc.EngineClient(address, grpc.credentials.createInsecure(), grpcOptions);
-  const severities = { info: enginepb.LogSeverity.INFO, warn: enginepb.LogSeverity.WARNING };
-  return {
-    log: (severity, urn, message) => {
-      client.log(
-        new enginepb.LogRequest().setSeverity(severities[severity]).setUrn(urn).setMessage(message),
-        () => undefined,
-      );
-    },
-  };
 }

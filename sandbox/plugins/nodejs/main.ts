@@ -9,6 +9,7 @@ import emptypb from "google-protobuf/google/protobuf/empty_pb.js";
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { connect } from "../../../provider/wire/engine.ts";
 
 /** `cmd/run` ends with this code after it has shown its error itself (pulumi/pulumi `sdk/nodejs/cmd/run/index.ts`). */
 const alreadyReported = 32;
@@ -137,6 +138,7 @@ const handlers = {
   }),
 };
 server.addService(languageGrpc.LanguageRuntimeService, handlers);
+connect(engineAddress || undefined, () => process.exit(1));
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;
   process.stdout.write(`${port}\n`);
