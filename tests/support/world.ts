@@ -1,10 +1,10 @@
 // One closed world for engine tests: a sandbox of its own, the real CLI, and a clock that the test sets.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InventoryRow } from "../../components/application.ts";
 import { Sandbox } from "../../sandbox/sandbox.ts";
-import { configFile, ensureStack, pulumi, type Ran } from "../../sandbox/stack.ts";
+import { configFile, ensureStack, pulumi, repository, type Ran } from "../../sandbox/stack.ts";
 import { ensureToolchain } from "../../sandbox/toolchain/toolchain.ts";
 
 export interface Step {
@@ -19,6 +19,8 @@ export interface Run extends Ran {
   output: string;
   /** Steps that change something, in the order in which they began. */
   steps: Step[];
+  /** What the engine reported as errors, and rules of the policy pack that stopped it; its closing "update failed" is left out. */
+  errors: string[];
   /** The engine's event stream as it was written. */
   events: string;
   seconds: number;
@@ -29,6 +31,8 @@ export interface RunSettings {
   now?: string;
   args?: string[];
   env?: Record<string, string>;
+  /** A folder of `tests/programs/` to run in place of the repository's own program. */
+  program?: string;
   onStart?: (pid: number) => void;
   onOutput?: (text: string) => void;
 }
@@ -40,6 +44,9 @@ export class World {
   readonly dir: string;
   /** The time that runs see. */
   now: string;
+  /** Runs take this folder of `tests/programs/` unless they name one. @default the repository's own program */
+  program?: string;
+  #runs = 0;
 
   private constructor(sandbox: Sandbox, dir: string) {
     this.sandbox = sandbox;
@@ -51,6 +58,7 @@ export class World {
     const dir = mkdtempSync(join(tmpdir(), "rotation-world-"));
     const toolchain = await ensureToolchain();
     const sandbox = await Sandbox.start({ dir, toolchain, limitScale: 1000 });
+    await ensureStack(dir, sandbox.env);
     return new World(sandbox, dir);
   }
 
@@ -62,6 +70,7 @@ export class World {
   /** Forgets the stack: its state and its configuration. What it wrote to the vendors stays there. */
   async newStack(): Promise<void> {
     rmSync(join(this.dir, "state"), { recursive: true, force: true });
+    mkdirSync(join(this.dir, "state"), { mode: 0o700 });
     rmSync(configFile(this.dir), { force: true });
     await ensureStack(this.dir, this.sandbox.env);
   }
@@ -74,13 +83,24 @@ export class World {
     return this.#run(["preview", "--diff"], settings);
   }
 
-  async #run(command: string[], { now = this.now, args = [], env = {}, onStart, onOutput }: RunSettings): Promise<Run> {
+  refresh(settings: RunSettings = {}): Promise<Run> {
+    return this.#run(["refresh", "--yes", "--skip-preview"], settings);
+  }
+
+  /** The folder in which `pulumi` runs. */
+  cwd(program = this.program): string {
+    return program ? join(repository, "tests", "programs", program) : repository;
+  }
+
+  async #run(command: string[], settings: RunSettings): Promise<Run> {
+    const { now = this.now, args = [], env = {}, program = this.program, onStart, onOutput } = settings;
     await ensureStack(this.dir, this.sandbox.env);
-    const log = join(this.dir, `events-${Date.now()}.json`);
+    const log = join(this.dir, `events-${++this.#runs}.json`);
     const started = Date.now();
     const ran = await pulumi([...command, "--non-interactive", "--event-log", log, ...args], {
       // The flag for the event log is one of the CLI's debugging commands.
       env: { ...this.sandbox.env, PULUMI_DEBUG_COMMANDS: "true", ROTATION_NOW: now, SANDBOX_NOW: now, ...env },
+      cwd: this.cwd(program),
       onStart,
       onOutput,
     });
@@ -94,6 +114,7 @@ export class World {
       ...ran,
       output: ran.stdout + ran.stderr,
       steps: stepsOf(events),
+      errors: [...errorsOf(events), ...violationsOf(events)],
       events,
       seconds: (Date.now() - started) / 1000,
     };
@@ -101,7 +122,7 @@ export class World {
 
   /** The stack's inventory of an application. */
   async inventory(application = "visapi"): Promise<Map<string, InventoryRow>> {
-    const { stdout } = await pulumi(["stack", "output", "--json"], { env: this.sandbox.env });
+    const { stdout } = await pulumi(["stack", "output", "--json"], { env: this.sandbox.env, cwd: this.cwd() });
     const outputs = JSON.parse(stdout) as Record<string, InventoryRow[]>;
     return new Map((outputs[application] ?? []).map((row) => [row.secret, row]));
   }
@@ -112,6 +133,18 @@ export class World {
     const response = await fetch(`${address}/v1/secret/data/${path}`, { headers: { "x-vault-token": token } });
     const { data } = (await response.json()) as { data?: { data?: Record<string, string> } };
     return data?.data?.[field];
+  }
+
+  /** The latest version of every entry below a folder of Vault's KV mount `secret`; empty when there is none. */
+  async vaultVersions(folder = "visapi"): Promise<Record<string, number>> {
+    const { VAULT_ADDR: address = "", VAULT_TOKEN: token = "" } = this.sandbox.env;
+    const ask = async (path: string): Promise<Record<string, unknown>> => {
+      const response = await fetch(`${address}/v1/secret/metadata/${path}`, { headers: { "x-vault-token": token } });
+      return ((await response.json()) as { data?: Record<string, unknown> }).data ?? {};
+    };
+    const { keys = [] } = (await ask(`${folder}?list=true`)) as { keys?: string[] };
+    const versions = keys.map(async (key) => [key, (await ask(`${folder}/${key}`))["current_version"] as number]);
+    return Object.fromEntries(await Promise.all(versions)) as Record<string, number>;
   }
 
   /** What a person does on Render's dashboard; the next deploy hands it to the API. */
@@ -149,6 +182,28 @@ function stepsOf(events: string): Step[] {
     })
     .filter(({ op }) => !silent.has(op))
     .map(({ op, urn }) => ({ op, urn, name: urn.split("::").slice(3).join("::") }));
+}
+
+function errorsOf(events: string): string[] {
+  return events
+    .split("\n")
+    .filter((line) => line.includes('"diagnosticEvent"'))
+    .flatMap((line) => {
+      const { diagnosticEvent: said } = JSON.parse(line) as { diagnosticEvent?: { severity: string; message: string } };
+      return said?.severity === "error" ? [said.message.replaceAll(/<\{%.*?%\}>/g, "").trim()] : [];
+    })
+    .filter((message) => !/^(update|preview) failed$/.test(message));
+}
+
+function violationsOf(events: string): string[] {
+  const said = events.split("\n").flatMap((line) => {
+    if (!line.includes('"policyEvent"')) return [];
+    const { policyEvent: event } = JSON.parse(line) as {
+      policyEvent?: { enforcementLevel: string; resourceUrn: string; message: string };
+    };
+    return event?.enforcementLevel === "mandatory" ? [`${event.resourceUrn}: ${event.message}`] : [];
+  });
+  return [...new Set(said)];
 }
 
 /** Names of the secrets that a run touches, without the application. */
