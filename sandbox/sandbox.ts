@@ -188,6 +188,8 @@ async function bringUp(
     VAULT_ADDR: vault.address,
     VAULT_TOKEN: vault.rootToken,
     ROTATION_FINGERPRINT_KEY: secrets.fingerprintKey,
+    VISAPI_DATABASE_ADMIN_URL: postgres.adminUrl(),
+    VISAPI_REDIS_ADMIN_URL: redis.adminUrl,
     ...vendors.env,
     ...pulumiEnvironment(dir, toolchain, secrets.pulumiPassphrase),
   };

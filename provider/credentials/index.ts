@@ -1,10 +1,22 @@
 // Every kind of credential that can be issued, by its name.
 import type { Settings } from "../settings.ts";
 import type { CredentialKind } from "./kind.ts";
+import { postgresLogin } from "./postgres-login.ts";
+import { redisAclUser } from "./redis-acl-user.ts";
+import { resendKey } from "./resend-key.ts";
+import { supabaseKey } from "./supabase-key.ts";
+import { vercelToken } from "./vercel-token.ts";
+import { visapiKey } from "./visapi-key.ts";
 
 /** @param settings where a kind finds the vendor that it calls */
 export function credentialKinds(settings: Settings): ReadonlyMap<string, CredentialKind> {
-  void settings;
-  const kinds: CredentialKind[] = [];
+  const kinds: CredentialKind[] = [
+    postgresLogin(),
+    redisAclUser(),
+    supabaseKey(settings),
+    resendKey(settings),
+    vercelToken(settings),
+    visapiKey(settings),
+  ];
   return new Map(kinds.map((kind) => [kind.kind, kind]));
 }

@@ -17,6 +17,8 @@ function values(world: World): Record<string, string> {
     "CRON_SECRET",
     "CRON_SECRET_PREVIOUS",
     "API_KEY_PREFIX",
+    "DATABASE_URL",
+    "REDIS_URL",
   ];
   const found = Object.fromEntries(names.map((name) => [name, render.envVar(service, name) ?? ""]));
   return { ...found, "frontend:CRON_SECRET": vercel.envVar(project, "CRON_SECRET") ?? "" };
@@ -39,7 +41,10 @@ describe("rotation on the real engine", () => {
     const run = await world.up();
     assert.equal(run.code, 0, run.output);
     const rows = await world.inventory();
-    assert.deepEqual([...rows.keys()], ["JWT_SECRET", "SESSION_SECRET", "CRON_SECRET", "API_KEY_PREFIX"]);
+    assert.deepEqual(
+      [...rows.keys()],
+      ["JWT_SECRET", "SESSION_SECRET", "CRON_SECRET", "API_KEY_PREFIX", "DATABASE_URL", "REDIS_URL"],
+    );
     const now = values(world);
     for (const [name, row] of rows)
       assert.equal(
@@ -68,11 +73,11 @@ describe("rotation on the real engine", () => {
     assert.equal(run.code, 0, run.output);
     assert.deepEqual(
       touched(run),
-      ["CRON_SECRET", "JWT_SECRET"],
+      ["CRON_SECRET", "JWT_SECRET", "REDIS_URL"],
       "the pair's second waits, the prefix is changed on request only",
     );
     const rows = await world.inventory();
-    for (const name of ["CRON_SECRET", "JWT_SECRET"]) {
+    for (const name of ["CRON_SECRET", "JWT_SECRET", "REDIS_URL"]) {
       const old = rows.get(name)?.rotatedAt ?? "?";
       assert.ok(run.output.includes(`"${old}" => "${now}"`), `${name}: ${old} => ${now} is not in the preview`);
     }
@@ -90,13 +95,15 @@ describe("rotation on the real engine", () => {
     const after = await use(api, session);
     await load.stop();
     assert.equal(run.code, 0, run.output);
-    assert.deepEqual(touched(run), ["CRON_SECRET", "JWT_SECRET"]);
+    assert.deepEqual(touched(run), ["CRON_SECRET", "JWT_SECRET", "REDIS_URL"]);
 
     const now = values(world);
     assert.notEqual(now["JWT_SECRET"], old["JWT_SECRET"]);
     assert.equal(now["JWT_SECRET_PREVIOUS"], old["JWT_SECRET"], "the previous value is still accepted");
     assert.notEqual(now["CRON_SECRET"], old["CRON_SECRET"]);
     assert.equal(now["frontend:CRON_SECRET"], now["CRON_SECRET"]);
+    assert.notEqual(now["REDIS_URL"], old["REDIS_URL"]);
+    assert.equal(now["DATABASE_URL"], old["DATABASE_URL"]);
     assert.equal(now["SESSION_SECRET"], old["SESSION_SECRET"]);
     assert.equal(now["API_KEY_PREFIX"], old["API_KEY_PREFIX"]);
     assert.equal(await world.vaultField("visapi/JWT_SECRET", "value"), now["JWT_SECRET"]);
@@ -111,13 +118,13 @@ describe("rotation on the real engine", () => {
     assert.equal(
       lines.filter((line) => line.startsWith("render deploy.create")).length,
       1,
-      `one restart for both:\n${lines.join("\n")}`,
+      `one restart for all:\n${lines.join("\n")}`,
     );
     const [deploy, ...writes] = [
       lines.findIndex((line) => line.startsWith("render deploy.create")),
       ...lines.flatMap((line, at) => (line.startsWith("render env-var.") ? [at] : [])),
     ];
-    assert.equal(writes.length, 4, "current and previous of both");
+    assert.equal(writes.length, 5, "current and previous of both, and the new login");
     for (const write of writes) assert.ok(write < (deploy ?? -1), "every variable is written before the restart");
     const messages = world.sandbox.simulators.slack.messages.map(({ payload }) => String(payload["text"]));
     assert.ok(

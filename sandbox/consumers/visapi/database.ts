@@ -30,7 +30,7 @@ const maxConnections = 5;
 const undefinedTable = "42P01";
 
 /**
- * Opens a pool; nothing connects before the first query.
+ * Opens a pool and prepares the table.
  * @param url postgresql:// connection string
  * @param instance goes into `application_name`, so that `pg_stat_activity` shows whose session it is
  * @param log takes messages of connections lost while idle; never a value
@@ -47,9 +47,9 @@ export function openDatabase(url: string, instance: string, log: (message: strin
   // Without a listener a connection that the server ends would end the process.
   pool.on("error", (error) => log(`database connection lost: ${error.message}`));
 
-  // The table is a convenience: a login that may not create it still serves what is there.
-  let prepared: Promise<void> | undefined;
-  const prepare = (): Promise<void> => (prepared ??= createWorkflows(pool, log));
+  // As applications migrate at their start. The table is a convenience: a login that may not create it still serves
+  // what is there.
+  const prepared = createWorkflows(pool, log);
 
   return {
     check: async () => {
@@ -58,7 +58,7 @@ export function openDatabase(url: string, instance: string, log: (message: strin
       return { user: result.rows[0]?.user ?? "", latencyMs: Math.round(performance.now() - started) };
     },
     workflows: async (limit) => {
-      await prepare();
+      await prepared;
       try {
         const found = await pool.query<Workflow>("select id, name, enabled from workflows order by id limit $1", [
           limit,
