@@ -1,4 +1,4 @@
-// The two programs that are built from source, each into an entry of the cache.
+// The programs that are built from source, each into an entry of the cache.
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { buildGo } from "./go.ts";
 import { introduce } from "./owner.ts";
 import { isExecutable, marker } from "./path.ts";
 import type { Progress } from "./progress.ts";
-import { pulumiVersion, repository, vaultVersion } from "./versions.ts";
+import { kubernetesVersion, kwokVersion, pulumiVersion, repository, vaultVersion } from "./versions.ts";
 
 /** A program in the cache. */
 export interface Built {
@@ -49,6 +49,39 @@ export async function buildVault(progress: Progress, options: BuildOptions = {})
   }
   const module = join(repository, "sandbox/vault");
   return build(progress, options, { tool: "vault", version: vaultVersion, module, target: "." });
+}
+
+/** The parts of Kubernetes' control plane. */
+export type ControlPlanePart = "kube-apiserver" | "kube-controller-manager" | "kube-scheduler";
+
+/** One part of the control plane; about ten minutes for all three on two cores, the first time. */
+export function buildKubernetes(
+  part: ControlPlanePart,
+  progress: Progress,
+  options: BuildOptions = {},
+): Promise<Built> {
+  const variables = "k8s.io/component-base/version";
+  const [major, minor] = kubernetesVersion.split(".");
+  const values = { gitVersion: `v${kubernetesVersion}`, gitMajor: major, gitMinor: minor };
+  return build(progress, options, {
+    tool: part,
+    version: kubernetesVersion,
+    module: join(repository, "sandbox/toolchain/kubernetes"),
+    target: `k8s.io/kubernetes/cmd/${part}`,
+    linkerFlags: ["-s -w", ...Object.entries(values).map(([name, value]) => `-X ${variables}.${name}=${value}`)].join(
+      " ",
+    ),
+  });
+}
+
+/** kwok, which plays the nodes; about a minute, the first time. */
+export function buildKwok(progress: Progress, options: BuildOptions = {}): Promise<Built> {
+  return build(progress, options, {
+    tool: "kwok",
+    version: kwokVersion,
+    module: join(repository, "sandbox/toolchain/kwok"),
+    target: "sigs.k8s.io/kwok/cmd/kwok",
+  });
 }
 
 interface Recipe {

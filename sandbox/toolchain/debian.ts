@@ -1,4 +1,4 @@
-// PostgreSQL and Redis: used where they are installed, else installed from Debian's own packages. They run from the
+// PostgreSQL, Redis and etcd: used where they are installed, else installed from Debian's own packages. They run from the
 // sandbox's folders as the sandbox's processes; no service of the machine is ever started or touched.
 import { readdirSync, realpathSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
@@ -32,7 +32,9 @@ export interface ServerSearch {
   policy?: string;
 }
 
-const packages = { postgres: "postgresql", redis: "redis-server" } as const;
+const packages = { postgres: "postgresql", redis: "redis-server", etcd: "etcd-server" } as const;
+/** What they are called elsewhere. */
+const homebrew: Record<string, string> = { postgresql: "postgresql", "redis-server": "redis", "etcd-server": "etcd" };
 const byHand = (names: string[]) => `apt-get install -y --no-install-recommends ${names.join(" ")}`;
 
 /** Looks for the servers and changes nothing. */
@@ -60,14 +62,7 @@ export async function ensureServers(step: Step, search: ServerSearch = {}): Prom
       ...(found.redisServer === undefined ? [packages.redis] : []),
     ];
   };
-  if (missing().length > 0) {
-    const cache = search.cache ?? cacheRoot();
-    await mkdir(cache, { recursive: true });
-    const onWait = (owner: Parameters<typeof introduce>[0]) => step.update(`waiting for ${introduce(owner)}`);
-    await withLock(join(cache, "apt.lock"), { unless: () => missing().length === 0, onWait }, () =>
-      install(missing(), step, search),
-    );
-  }
+  await installOnce(missing, step, search);
   const { postgresBin, redisServer } = findServers(search);
   if (postgresBin === undefined || redisServer === undefined) {
     throw new Error(`${missing().join(" and ")} still not found after installing; is it for another machine type?`);
@@ -79,12 +74,39 @@ export async function ensureServers(step: Step, search: ServerSearch = {}): Prom
   return { postgresBin, postgresVersion, redisServer, redisVersion };
 }
 
+/** etcd's executable. */
+export interface Etcd {
+  path: string;
+  /** E.g. `3.4.23`. */
+  version: string;
+}
+
+/** etcd, in which Kubernetes keeps its objects; installed first if it is missing. Errors as with `ensureServers`. */
+export async function ensureEtcd(step: Step, search: ServerSearch = {}): Promise<Etcd> {
+  const find = () => findOnPath("etcd", search.path);
+  await installOnce(() => (find() === undefined ? [packages.etcd] : []), step, search);
+  const path = find();
+  if (path === undefined) throw new Error(`${packages.etcd} was installed, but no etcd is on PATH`);
+  return { path, version: await versionOf(path, /etcd Version: (\S+)/) };
+}
+
+/** Installs what is missing, while no other run does. */
+async function installOnce(missing: () => string[], step: Step, search: ServerSearch): Promise<void> {
+  if (missing().length === 0) return;
+  const cache = search.cache ?? cacheRoot();
+  await mkdir(cache, { recursive: true });
+  const onWait = (owner: Parameters<typeof introduce>[0]) => step.update(`waiting for ${introduce(owner)}`);
+  await withLock(join(cache, "apt.lock"), { unless: () => missing().length === 0, onWait }, () =>
+    install(missing(), step, search),
+  );
+}
+
 async function install(names: string[], step: Step, search: ServerSearch): Promise<void> {
   const apt = findOnPath("apt-get", search.path);
   if (apt === undefined) {
     throw new Error(
-      `${names.join(" and ")} not found on PATH, and this machine has no apt-get to install from. Install PostgreSQL ` +
-        `and Redis (on macOS: brew install postgresql redis) and run this again.`,
+      `${names.join(" and ")} not found on PATH, and this machine has no apt-get to install from. Install that by the ` +
+        `machine's own means (on macOS: brew install ${names.map((name) => homebrew[name] ?? name).join(" ")}) and run this again.`,
     );
   }
   if (process.getuid?.() !== 0) {

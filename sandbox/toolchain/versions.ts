@@ -19,6 +19,15 @@ export const pulumiVersion = "3.259.0";
  */
 export const vaultVersion = "1.19.5";
 
+/**
+ * The Kubernetes control plane, built from the Go module `k8s.io/kubernetes` with each staging module at the same
+ * release (`k8s.io/api` and so on, v0.36.3). sandbox/toolchain/kubernetes/go.mod says the same.
+ */
+export const kubernetesVersion = "1.36.3";
+
+/** Plays the nodes and the pods on them. sandbox/toolchain/kwok/go.mod says the same. */
+export const kwokVersion = "0.8.0";
+
 /** The oldest Node that runs this project's TypeScript without flags and the current Pulumi packages. */
 export const oldestNode = 24;
 

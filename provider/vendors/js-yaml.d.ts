@@ -1,0 +1,8 @@
+// js-yaml 4 ships no types; this is what is used of it.
+declare module "js-yaml" {
+  const yaml: {
+    /** Parses one YAML document. @throws when it is none */
+    load(text: string): unknown;
+  };
+  export default yaml;
+}

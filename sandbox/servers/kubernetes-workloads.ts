@@ -1,0 +1,65 @@
+// What a team has in its cluster before the stack comes: a namespace with Deployments that read their environment from
+// Secrets. The sandbox makes them as a person would with `kubectl create`; the stack never owns them.
+import type { KubeClient, KubeObject } from "../plugins/kubernetes/client.ts";
+
+/** A Deployment of the team's own. */
+export interface Workload {
+  name: string;
+  /** @default 2 */
+  replicas?: number;
+  /** Secrets whose keys become its environment; they may be missing at first. */
+  secrets: string[];
+  /** Runs for ever and does nothing; kwok only plays it. @default "registry.k8s.io/pause:3.10" */
+  image?: string;
+  /** Seconds without progress after which Kubernetes calls a rollout failed. @default 600 */
+  progressDeadlineSeconds?: number;
+}
+
+export interface WorkloadOptions {
+  namespace: string;
+  deployments: Workload[];
+}
+
+/** IntelliFlow as its runbook has it. */
+export const intelliflow: WorkloadOptions = {
+  namespace: "intelliflow",
+  deployments: ["api", "web"].map((name) => ({
+    name,
+    secrets: ["database", "openai", "stripe", "anthropic", "jwt"],
+  })),
+};
+
+/** Makes what is missing; what exists stays as it is, whatever has become of it. */
+export async function createWorkloads(client: KubeClient, { namespace, deployments }: WorkloadOptions): Promise<void> {
+  const create = (path: string, body: KubeObject): Promise<unknown> =>
+    client.call("POST", path, { body, accept: [409], query: { fieldManager: "kubectl-create" } });
+  await create("/api/v1/namespaces", { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+  for (const workload of deployments)
+    await create(`/apis/apps/v1/namespaces/${namespace}/deployments`, deployment(namespace, workload));
+}
+
+function deployment(namespace: string, workload: Workload): KubeObject {
+  const { name, replicas = 2, secrets, image = "registry.k8s.io/pause:3.10", progressDeadlineSeconds } = workload;
+  const labels = { app: name };
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name, namespace, labels },
+    spec: {
+      replicas,
+      ...(progressDeadlineSeconds ? { progressDeadlineSeconds } : {}),
+      selector: { matchLabels: labels },
+      // A new pod is ready before an old one goes.
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      template: {
+        metadata: { labels },
+        spec: {
+          automountServiceAccountToken: false,
+          containers: [
+            { name, image, envFrom: secrets.map((secret) => ({ secretRef: { name: secret, optional: true } })) },
+          ],
+        },
+      },
+    },
+  };
+}
