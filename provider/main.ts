@@ -9,6 +9,7 @@ import { precheck } from "./resources/precheck.ts";
 import { renderDeploy, renderEnvVar } from "./resources/render.ts";
 import { revocation } from "./resources/revocation.ts";
 import { schedule } from "./resources/schedule.ts";
+import { supabaseLegacyKeys } from "./resources/supabase-legacy.ts";
 import { vercelDeployment, vercelEnvVar } from "./resources/vercel.ts";
 import { verification } from "./resources/verification.ts";
 import { Settings, settingNames } from "./settings.ts";
@@ -31,6 +32,7 @@ await serve({
     renderDeploy(settings),
     vercelEnvVar(settings),
     vercelDeployment(settings),
+    supabaseLegacyKeys(settings),
     verification(),
     revocation(settings, kinds),
     notice(notices),

@@ -207,6 +207,17 @@ export class VercelDeployment extends pulumi.CustomResource {
   }
 }
 
+/** Whether a Supabase project's legacy keys, `anon` and `service_role`, work. */
+export class SupabaseLegacyKeys extends pulumi.CustomResource {
+  constructor(
+    name: string,
+    args: Inputs<{ projectRef: string; enabled: boolean }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:supabase:LegacyKeys", name, args, opts);
+  }
+}
+
 export interface VerificationArgs {
   secret: string;
   value: string;

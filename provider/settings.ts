@@ -1,6 +1,10 @@
 // What the plugin is configured with: Pulumi config `rotation:<key>`, else the environment.
 import { Render } from "./vendors/render.ts";
+import { Resend } from "./vendors/resend.ts";
+import { Supabase } from "./vendors/supabase.ts";
 import { Vercel } from "./vendors/vercel.ts";
+import { VercelTokens } from "./vendors/vercel-tokens.ts";
+import { Visapi } from "./vendors/visapi.ts";
 import { reveal, type Properties } from "./wire/values.ts";
 
 const sources = {
@@ -10,6 +14,11 @@ const sources = {
   vercelUrl: "VERCEL_API_URL",
   vercelToken: "VERCEL_API_TOKEN",
   vercelTeamId: "VERCEL_TEAM_ID",
+  supabaseUrl: "SUPABASE_API_URL",
+  supabaseAccessToken: "SUPABASE_ACCESS_TOKEN",
+  resendUrl: "RESEND_API_URL",
+  resendAdminKey: "RESEND_ADMIN_KEY",
+  visapiAdminKey: "VISAPI_ADMIN_API_KEY",
   slackWebhookUrl: "SLACK_WEBHOOK_URL",
   fingerprintKey: "ROTATION_FINGERPRINT_KEY",
   patienceSeconds: "ROTATION_PATIENCE_SECONDS",
@@ -79,5 +88,35 @@ export class Settings {
       patienceSeconds,
       this.get("vercelTeamId"),
     );
+  }
+
+  /** @param token @default the run's own */
+  vercelTokens(token = this.require("vercelToken", "The Vercel token")): VercelTokens {
+    return new VercelTokens(this.get("vercelUrl") ?? "https://api.vercel.com", token, this.patienceSeconds());
+  }
+
+  supabase(): Supabase {
+    return new Supabase(
+      this.get("supabaseUrl") ?? "https://api.supabase.com",
+      this.require("supabaseAccessToken", "The Supabase access token"),
+      this.patienceSeconds(),
+    );
+  }
+
+  resendUrl(): string {
+    return this.get("resendUrl") ?? "https://api.resend.com";
+  }
+
+  resend(): Resend {
+    return new Resend(
+      this.resendUrl(),
+      this.require("resendAdminKey", "The Resend key that manages keys"),
+      this.patienceSeconds(),
+    );
+  }
+
+  /** @param key @default the run's own */
+  visapi(url: string, key = this.require("visapiAdminKey", "The key for VisAPI's keys")): Visapi {
+    return new Visapi(url, key, this.patienceSeconds());
   }
 }

@@ -48,7 +48,7 @@ const expiryDays = 90;
 const rememberMs = 60_000;
 const remembered = 1000;
 
-/** Opens a small pool of its own; nothing connects before the first call. */
+/** Opens a small pool of its own and prepares the table. */
 export function openApiKeys({ url, instance, prefix, oneOnly = false }: ApiKeysOptions): ApiKeys {
   const pool = new pg.Pool({
     connectionString: url,
@@ -68,6 +68,9 @@ export function openApiKeys({ url, instance, prefix, oneOnly = false }: ApiKeysO
       prepared = undefined;
       throw error;
     }));
+
+  // As applications migrate at their start; what fails is tried again, and said, at the first call.
+  void prepare().catch(() => undefined);
 
   /** The row whose hash fits: found by comparing with each, since the prefix tells nothing. */
   const compare = async (key: string): Promise<string | undefined> => {
