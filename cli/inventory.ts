@@ -161,7 +161,8 @@ function handlingOf(component: string, material: StateResource | undefined, onRe
     IssuedCredential: "issued",
   };
   const kind = kinds[component] ?? component.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
-  if (component === "HandedOverSecret" || component === "PrefixSecret") return onRequest ? `${kind}, on request` : kind;
+  if (component === "HandedOverSecret") return kind;
+  if (component === "PrefixSecret") return `${kind}, on request`;
   const grace = material?.inputs?.["graceHours"];
   if (component === "IssuedCredential" && material?.outputs?.["previousReference"] !== undefined)
     return `${kind}, two slots${typeof grace === "number" ? `, grace ${grace} h` : ""}`;

@@ -2,6 +2,7 @@
 import { wantsColour } from "./columns.ts";
 import { exits, Failure, parse, UsageError, type Command, type Exit, type Io } from "./command.ts";
 import { emergency } from "./commands/emergency.ts";
+import { handOver } from "./commands/hand-over.ts";
 import { plan } from "./commands/plan.ts";
 import { rollback } from "./commands/rollback.ts";
 import { run } from "./commands/run.ts";
@@ -10,7 +11,15 @@ import { touched } from "./commands/touched.ts";
 import { Engine } from "./engine.ts";
 import { nearest } from "./names.ts";
 
-export const commands: Record<string, Command> = { status, plan, run, emergency, rollback, touched };
+export const commands: Record<string, Command> = {
+  status,
+  plan,
+  run,
+  emergency,
+  rollback,
+  touched,
+  "hand-over": handOver,
+};
 
 export const help = `Usage: rotate <command> [options]
 

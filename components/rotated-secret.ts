@@ -22,6 +22,8 @@ export interface RotatedSecretArgs {
   apartFrom?: RotatedSecret;
   /** RFC 3339 date of the last change of a secret that is taken over as it is. */
   adopted?: string;
+  /** Raised with every value that a person brings. @default what the stack's `forced` says, else 1 */
+  generation?: number;
 }
 
 /** What a kind of material is made under. */
@@ -69,7 +71,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     this.#args = args;
     this.#traits = traits;
     const { stack } = application;
-    this.#forced = stack.forced[prefix]?.generation ?? 1;
+    this.#forced = args.generation ?? stack.forced[prefix]?.generation ?? 1;
     this.schedule = new Schedule(
       this.part("schedule"),
       {
@@ -193,8 +195,15 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       window,
       dueAt,
       forced: this.#forced,
+      ...(phase === "after" ? this.#wentBack() : {}),
     };
     return new Notice(this.part(`notice-${phase}`), args, { parent: this, dependsOn });
+  }
+
+  /** A return to an earlier value changes neither window nor generation asked for, and people are told of it too. */
+  #wentBack(): { restored?: string } {
+    const back = this.application.stack.restored[`${this.application.label}/${this.secret}`];
+    return back ? { restored: `generation ${back.generation} by ${back.by} at ${back.at}` } : {};
   }
 
   #record(material: Material, verification: Verification): void {

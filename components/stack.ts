@@ -12,10 +12,33 @@ export interface Forced {
   /** RFC 3339. */
   at: string;
   /**
-   * Of an issued credential: whether the old one ends in the same run, as soon as consumers have proven the new one,
-   * without grace and with whatever is connected. @default false
+   * Whether the old one ends in the same run, without grace and with whatever is connected. An issued credential ends
+   * once consumers have proven the new one; of a generated secret no previous value is kept, so sessions that it
+   * signed end. @default false
    */
   revoke?: boolean;
+}
+
+/** A return to an earlier value that a person asked for: each new `at` brings it back once. */
+export interface Restored {
+  /** Which generation comes back: 1 or more, below the current one. */
+  generation: number;
+  /** Where Vault keeps it: a KV v2 mount, and the path below it. Left out for issued credentials, which Vault cannot revive. */
+  mount?: string;
+  path?: string;
+  reason: string;
+  by: string;
+  /** RFC 3339. */
+  at: string;
+}
+
+/** A value that a person brought: it stands, encrypted, in the config `<application>:<secret>`. */
+export interface HandedOver {
+  /** 1, 2, ...: how often. */
+  generation: number;
+  by: string;
+  /** RFC 3339: when it was made at the vendor. */
+  at: string;
 }
 
 export interface StackSettings {
@@ -32,9 +55,13 @@ export interface StackSettings {
   halfLength: boolean;
   /** By `<application>/<secret>`. */
   forced: Record<string, Forced>;
+  /** By `<application>/<secret>`. */
+  restored: Record<string, Restored>;
+  /** By `<application>/<secret>`. */
+  handedOver: Record<string, HandedOver>;
 }
 
-const defaults: Record<Environment, Omit<StackSettings, "environment" | "forced">> = {
+const defaults: Record<Environment, Omit<StackSettings, "environment" | "forced" | "restored" | "handedOver">> = {
   production: { leadHours: 24, hours: { from: 2, to: 6 }, noticeHours: 24, verificationSeconds: 60, halfLength: false },
   staging: { leadHours: 24, noticeHours: 0, verificationSeconds: 30, halfLength: true },
   sandbox: { leadHours: 24, noticeHours: 0, verificationSeconds: 30, halfLength: false },
@@ -67,7 +94,29 @@ export function readStack(config: pulumi.Config, applications: string[]): StackS
     verificationSeconds: config.getNumber("verificationSeconds") ?? base.verificationSeconds,
     halfLength: config.getBoolean("halfLength") ?? base.halfLength,
     forced: readForced(config, applications),
+    restored: readAsked<Restored>(config, "restored", applications),
+    handedOver: readAsked<HandedOver>(config, "handedOver", applications),
   };
+}
+
+/** Entries by secret that `rotate` writes, checked as far as both kinds agree. */
+function readAsked<T extends Restored | HandedOver>(
+  config: pulumi.Config,
+  key: string,
+  applications: string[],
+): Record<string, T> {
+  const entries = config.getObject<Record<string, Partial<T>>>(key) ?? {};
+  for (const [secret, { generation, by, at }] of Object.entries(entries)) {
+    if (!applications.some((name) => secret.startsWith(`${name}/`)))
+      throw new pulumi.RunError(
+        `${key} names "${secret}", which is in no application of this stack. Remove it: pulumi config rm --path '${key}["${secret}"]'`,
+      );
+    if (!Number.isInteger(generation) || (generation as number) < 1 || !by || !at)
+      throw new pulumi.RunError(
+        `${key}["${secret}"] needs generation (1 or more), by and at; let \`rotate\` write it: rotate ${key === "restored" ? "rollback" : "hand-over"} --help`,
+      );
+  }
+  return entries as Record<string, T>;
 }
 
 function readForced(config: pulumi.Config, applications: string[]): Record<string, Forced> {
