@@ -11,7 +11,7 @@ import { RotatedSecret, type Origin, type RotatedSecretArgs } from "./rotated-se
 export interface JwksDestination {
   label: string;
   /** Creates what holds the document, named with `delivery.part(...)` and created with `delivery.options`. */
-  publish(jwks: pulumi.Output<string>, delivery: Delivery): pulumi.Resource[];
+  publish: (jwks: pulumi.Output<string>, delivery: Delivery) => pulumi.Resource[];
 }
 
 export interface SigningKeysArgs extends Omit<RotatedSecretArgs, "destinations"> {

@@ -131,11 +131,18 @@ export class Vault {
     await this.#call("POST", `/${mount}/keys/${key}/rotate`, `rotate the transit key ${mount}/${key}`, { body: {} });
   }
 
+  /** @throws with Vault's own words when it refuses, for instance for a minimum of encryption below it */
   async setMinDecryptionVersion(mount: string, key: string, version: number): Promise<void> {
-    await this.#call("POST", `/${mount}/keys/${key}/config`, `raise the minimum of the transit key ${mount}/${key}`, {
+    const reply = await this.#call("POST", `/${mount}/keys/${key}/config`, `raise the minimum of ${mount}/${key}`, {
       body: { min_decryption_version: version },
+      accept: [400],
       repeatable: true,
     });
+    if (reply.status === 400)
+      throw new VendorError(
+        `Vault refused to raise the minimum of ${mount}/${key}: ${errorsIn(reply).join("; ")}`,
+        400,
+      );
   }
 
   /**

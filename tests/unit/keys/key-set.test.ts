@@ -76,7 +76,7 @@ class Engine {
     const { kid, jwks, version } = this.outputs;
     const [private_key, public_key] = [this.privateKey, this.outputs["publicKey"]];
     this.vault.set("secret/app/jwt-jwks", { jwks });
-    this.vault.set("secret/app/jwt", { version: String(version as number), private_key, public_key, kid, jwks });
+    this.vault.set("secret/app/jwt", { version: String(version), private_key, public_key, kid, jwks });
   }
 
   get privateKey(): string {
@@ -229,10 +229,10 @@ describe("the key set resource", () => {
   it("previews before there is anything, and refuses terms that make no sense", async () => {
     const engine = new Engine();
     assert.ok((await engine.run({ window: unknown }, { preview: true })).includes("privateKey"));
-    const check = keySet(new Settings()).check!;
+    const resource = keySet(new Settings());
     const log = { info: () => undefined, warn: () => undefined };
     const inputs = { ...declared, algorithm: "HS256", rsaBits: 1024, tokenSeconds: -1 };
-    const { failures = [] } = await check({ urn, name: "x", log, inputs, oldInputs: undefined });
+    const { failures = [] } = await resource.check!({ urn, name: "x", log, inputs, oldInputs: undefined });
     assert.deepEqual(
       failures.map(({ property }) => property),
       ["algorithm", "rsaBits", "tokenSeconds"],
