@@ -65,12 +65,13 @@ export function decide(memory: Memory | undefined, terms: Terms, now: Date): Dec
 
   const due = windowOf(memory, at) + terms.intervalDays * day;
   const kept = remember(memory, terms, due, at);
-  const when = `due ${formatDays(formatInstant(due), now)}`;
+  const days = formatDays(formatInstant(due), now);
+  const when = days.endsWith("overdue") ? days : `due ${days}`;
   if (due > at + leadOf(terms))
     return decision(kept, terms, kept.announced ? `${when}; announced ${kept.announced}` : when);
   const hold = holdOf(kept, terms, at);
   if (hold) return { ...decision(kept, terms, `${when}; ${hold.reason}`), held: hold.held };
-  return rotation(terms, at, `rotated: was ${when}`);
+  return rotation(terms, at, `rotated: ${when}`);
 }
 
 /** "in 29 days", "today", "3 days overdue", by days of the calendar in UTC. */

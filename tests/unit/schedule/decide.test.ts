@@ -65,7 +65,7 @@ describe("decide", () => {
       assert.equal(due.rotate, true);
       assert.deepEqual(due.memory, { window: "2026-05-30T03:00:00Z", generation: 1 });
       assert.equal(due.dueAt, "2026-06-29T03:00:00Z");
-      assert.equal(due.reason, "rotated: was due in 1 day");
+      assert.equal(due.reason, "rotated: due in 1 day");
     });
 
     it("rotates only within the allowed hours, which may wrap midnight", () => {
@@ -105,7 +105,7 @@ describe("decide", () => {
     it("is held for the notice when it was never announced, though overdue", () => {
       const held = decide(memory, { ...terms, noticeHours: 24 }, at("2026-08-01"));
       assert.deepEqual([held.rotate, held.held, held.memory.announced], [false, "notice", "2026-08-01T03:00:00Z"]);
-      assert.match(held.reason, /^due 62 days overdue; announced .* held until 2026-08-02T03:00:00Z$/);
+      assert.match(held.reason, /^62 days overdue; announced .* held until 2026-08-02T03:00:00Z$/);
     });
 
     it("forgets an announcement when the rotation is no longer near", () => {

@@ -64,7 +64,7 @@ describe("the schedule resource", () => {
     const due = await run.inputs({ ...declared, adopted: "2026-05-01" }, idle);
     assert.deepEqual(await run.changed(idle, due), ["dueAt", "window"]);
     assert.equal(due["window"], "2026-05-30T03:00:00Z");
-    assert.deepEqual(run.said, ["info rotated: was due in 1 day"]);
+    assert.deepEqual(run.said, ["info rotated: due in 1 day"]);
     assert.equal(
       (
         await run.resource.update!({
@@ -134,7 +134,7 @@ describe("the schedule resource", () => {
     assert.deepEqual(run.said, []);
     run.now = "2026-06-02T12:00:00Z";
     await run.inputs({ ...declared, onRequest: true }, old);
-    assert.match(run.said.join(), /^warn due 2 days overdue; rotated only on request: generation 2/);
+    assert.match(run.said.join(), /^warn 2 days overdue; rotated only on request: generation 2/);
   });
 
   it("stays unknown in a preview that does not know its terms", async () => {
