@@ -1,0 +1,99 @@
+// Rotates a stack in CI: preview, refusals, approvals, and then exactly what was previewed.
+//   ci/rotate.ts --stack production [--secret JWT_SECRET --reason "..."] [--mode emergency]
+// One script, so that no step of a workflow can be left out: it reads the approvals itself, of the run it is in.
+import { digest, type Preview } from "../cli/digest.ts";
+import { Engine } from "../cli/engine.ts";
+import { readInventory } from "../cli/inventory.ts";
+import { Progress } from "../cli/progress.ts";
+import { judge, needed } from "./approvals.ts";
+import { addSummary, CiError, onGithub, readContext, readOptions, script, setOutput } from "./context.ts";
+import { Repository } from "./github.ts";
+import { rotations, stackPlan } from "./plan.ts";
+import { refuseReplacements } from "./refuse-replacements.ts";
+import { propose, raise, type Asked } from "./request.ts";
+import { inventoryMarkdown } from "./summary.ts";
+import { resolveTargets } from "./targets.ts";
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+async function main(): Promise<void> {
+  const {
+    stack,
+    secret = "",
+    reason = "",
+    mode,
+  } = readOptions(process.argv.slice(2), ["stack", "secret", "reason", "mode"]);
+  if (!stack) throw new CiError("Say which stack: --stack staging");
+  if (mode !== undefined && mode !== "emergency")
+    throw new CiError(`--mode is "${mode}"; leave it out, or write emergency`);
+  if (mode && !secret) throw new CiError("An emergency needs the secret that is no longer safe: --secret JWT_SECRET");
+  if (secret && !reason) throw new CiError(`To rotate ${secret} now, say why: --reason "laptop stolen on Monday"`);
+
+  // The clock stands still from here on: what was previewed and approved is what is run.
+  const now = new Date(process.env["ROTATION_NOW"] ?? Math.floor(Date.now() / 1000) * 1000);
+  const env = { ...process.env, ROTATION_NOW: now.toISOString().replace(".000Z", "Z") };
+  const engine = new Engine(env, stack, say);
+  const targets = resolveTargets(secret, await engine.state());
+  const asked: Asked = {
+    reason,
+    by: onGithub(env) ? readContext(env).by : (process.env["USER"] ?? "unknown"),
+    at: env.ROTATION_NOW,
+  };
+  // Nothing may change before an approval is proven, so the demand for one comes before the request is written down.
+  const production = await isProduction(engine, stack);
+  const environments = production ? needed[mode ?? "production"] : [];
+  if (targets.length && environments.length) await approved(environments, env);
+  if (targets.length) await raise(engine, await engine.state(), targets, asked, mode === "emergency");
+
+  const preview = (await engine.preview(targets)) as Preview;
+  addSummary(env, stackPlan(stack, preview));
+  refuseReplacements(preview.steps ?? []);
+  const rotating = rotations(preview);
+  const people = rotating.length && environments.length ? await approved(environments, env) : [];
+  setOutput(env, "approved", people.join(", "));
+  if (people.length) addSummary(env, `Approved by ${people.join(" and ")}.`);
+  if (targets.length && onGithub(env)) {
+    const context = readContext(env);
+    const pull = await propose(new Repository(context), context, stack, targets, asked, env);
+    addSummary(env, `The request is kept by pull request #${pull}; merge it before the next run.`);
+  }
+  await up(engine, targets);
+  addSummary(env, inventoryMarkdown(stack, readInventory(await engine.state(), now)));
+  setOutput(
+    env,
+    "rotated",
+    digest(preview)
+      .secrets.filter(({ name }) => rotating.includes(name))
+      .map(({ name }) => name)
+      .join(", "),
+  );
+}
+
+/** @throws CiError with what is missing */
+async function approved(environments: readonly string[], env: NodeJS.ProcessEnv): Promise<string[]> {
+  if (!onGithub(env))
+    throw new CiError(
+      "Production needs approvals that can be proven, and this is no run of GitHub Actions. docs/ci.md says how GitLab proves them, and what to do where nothing does. Nothing was changed.",
+    );
+  const context = readContext(env);
+  const repository = new Repository(context);
+  const [run, approvals] = await Promise.all([repository.run(context.runId), repository.approvals(context.runId)]);
+  return judge(run, approvals, environments, new Date());
+}
+
+/** By its name or by its configuration: neither alone gets past. */
+async function isProduction(engine: Engine, stack: string): Promise<boolean> {
+  if (stack.split("/").pop() === "production") return true;
+  const ran = await engine.run(["config", "get", "secret-rotation:environment"]);
+  return ran.stdout.trim() === "production";
+}
+
+async function up(engine: Engine, targets: string[]): Promise<void> {
+  const progress = new Progress(say);
+  const ran = await engine.up(targets, (event) => progress.see(event));
+  if (ran.code === 0) return;
+  const errors = progress.outcome.errors.join("\n") || ran.stderr.trim() || "pulumi ended with an error";
+  throw new CiError(`The run failed; what was in use stays valid, and the next run goes on from here.\n${errors}`);
+}
+
+await script(main);
