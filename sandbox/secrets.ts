@@ -1,5 +1,5 @@
 // What the sandbox itself needs to know in secret: made up at the first start, kept in one file that only its owner reads.
-import { randomBytes, randomInt } from "node:crypto";
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writePrivate } from "./servers/wait.ts";
@@ -46,6 +46,11 @@ const recipes = {
   cronSecret: () => hex(16),
   supabaseAnonKey: () => legacyKey("anon"),
   supabaseServiceRoleKey: () => legacyKey("service_role"),
+  cgbApiKey: () => `${hex(4)}.${text(40)}`,
+  slackBotToken: () => `xoxb-${text(12, "0123456789")}-${text(13, "0123456789")}-${text(24)}`,
+  slackSigningSecret: () => hex(16),
+  upstashApiKey: () => randomUUID(),
+  codecovToken: () => randomUUID(),
   resendApiKey: () => `re_${text(8)}_${text(24)}`,
 };
 

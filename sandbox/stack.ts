@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stackName } from "./environment.ts";
+import { sandboxSecrets } from "./secrets.ts";
 import { writePrivate } from "./servers/wait.ts";
 
 export const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
@@ -74,5 +75,28 @@ export async function ensureStack(dir: string, env: Record<string, string>): Pro
     writePrivate(config, readFileSync(join(scratch, `Pulumi.${stackName}.yaml`), "utf8"));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
+  }
+  await handOver(dir, env);
+}
+
+/** Brings what in real life a person fetches from a vendor's pages, so that the first run has all of it. */
+async function handOver(dir: string, env: Record<string, string>): Promise<void> {
+  const secrets = sandboxSecrets(dir);
+  const values: Record<string, string | undefined> = {
+    CGB_API_KEY: secrets.cgbApiKey,
+    SLACK_BOT_TOKEN: secrets.slackBotToken,
+    SLACK_SIGNING_SECRET: secrets.slackSigningSecret,
+    SLACK_WEBHOOK_URL: env["SLACK_WEBHOOK_URL"],
+    RENDER_API_KEY: secrets.renderApiKey,
+    UPSTASH_API_KEY: secrets.upstashApiKey,
+    CODECOV_TOKEN: secrets.codecovToken,
+  };
+  for (const [name, value] of Object.entries(values)) {
+    if (!value) continue;
+    const set = await pulumi(["config", "set", "--secret", `visapi:${name}`, "--non-interactive"], {
+      env,
+      input: value,
+    });
+    if (set.code !== 0) throw new Error(`visapi:${name} could not be set: ${set.stderr || set.stdout}`);
   }
 }

@@ -6,10 +6,25 @@ import { startSimulators } from "./simulators/index.ts";
 import type { Simulators } from "./simulators/index.ts";
 
 /** Names under which ports are remembered; `api` and `app` are the public addresses of the consumers. */
-export const vendorPorts = ["github", "render", "vercel", "slack", "supabase", "resend", "api", "app"] as const;
+export const vendorPorts = [
+  "github",
+  "render",
+  "vercel",
+  "slack",
+  "supabase",
+  "resend",
+  "slackApi",
+  "cgb",
+  "upstash",
+  "api",
+  "app",
+] as const;
 
 /** The repository whose Actions secrets are rotated. */
 export const githubRepository = { owner: "visanet", name: "visapi" };
+
+/** The account at Upstash that the management keys belong to. */
+const upstashEmail = "operations@visanet.com";
 
 /** What the vendors need. */
 export interface VendorsOptions {
@@ -79,6 +94,7 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
             SUPABASE_ANON_KEY: secrets.supabaseAnonKey,
             RESEND_API_URL: `http://127.0.0.1:${ports.resend}`,
             RESEND_API_KEY: secrets.resendApiKey,
+            CGB_API_URL: `http://127.0.0.1:${ports.cgb}/api`,
             SLACK_WEBHOOK_URL: `http://127.0.0.1:${ports.slack}/services/${webhook.team}/${webhook.bot}/${webhook.token}`,
           },
         },
@@ -121,6 +137,14 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
       keys: [{ name: "made by hand", token: secrets.resendApiKey }],
       domains: [{ id: "4dd369bc-aa82-4ff3-97de-514ae3000ee0", name: "visanet.app" }],
     },
+    slackApi: { port: ports.slackApi, keys: [{ name: "visapi", token: secrets.slackBotToken }] },
+    cgb: { port: ports.cgb, keys: [{ name: "visapi", token: secrets.cgbApiKey }] },
+    upstash: {
+      port: ports.upstash,
+      email: upstashEmail,
+      apiKey: secrets.upstashApiKey,
+      databases: [],
+    },
   });
   return {
     simulators,
@@ -136,6 +160,8 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
       SUPABASE_PROJECT_REF: secrets.supabaseProjectRef,
       SUPABASE_URL: supabaseUrl,
       RESEND_ADMIN_KEY: secrets.resendAdminKey,
+      VISAPI_MAIL_FROM: "noreply@visanet.app",
+      UPSTASH_EMAIL: upstashEmail,
       VISAPI_ADMIN_API_KEY: secrets.adminApiKey,
       VISAPI_API_URL: simulators.render.serviceUrl(secrets.renderServiceId),
       VISAPI_APP_URL: simulators.vercel.projectUrl(secrets.vercelProjectId),

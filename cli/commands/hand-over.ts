@@ -67,16 +67,20 @@ async function bring(call: Call, guide: Guide, row: Row | undefined): Promise<Ex
   const generation = Math.max(before, row?.forced ?? 0) + 1;
   await engine.setSecret(`${application}:${secret}`, value);
   await engine.setEntry("handedOver", guide.name, { generation, by: who(io.env), at: io.now.toISOString() });
+  if (!row) {
+    const stored = `Stored. The stack has no ${guide.name} yet: rotate run hands it out, with everything else that is new or due.`;
+    io.out(call.options["json"] ? JSON.stringify({ stored: guide.name }) : stored);
+    return exits.ok;
+  }
   const exit = await report(call, await up(call, [guide.name]), [guide.name]);
-  if (row)
-    io.say(
-      [
-        "",
-        "Left for you:",
-        ...guide.ending.map((line) => `  ${line}`),
-        `Then type: rotate hand-over ${secret} --check-old`,
-      ].join("\n"),
-    );
+  io.say(
+    [
+      "",
+      "Left for you:",
+      ...guide.ending.map((line) => `  ${line}`),
+      `Then type: rotate hand-over ${secret} --check-old`,
+    ].join("\n"),
+  );
   return exit;
 }
 

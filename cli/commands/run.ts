@@ -1,5 +1,6 @@
 // `rotate run`: rotates what is due, with a real `pulumi up` behind the policy pack.
 import { exits, Failure, type Call, type Command, type Exit } from "../command.ts";
+import { digest } from "../digest.ts";
 import { Progress, type Outcome } from "../progress.ts";
 import { inventory, named } from "../secrets.ts";
 import { statusTable } from "./status.ts";
@@ -28,9 +29,25 @@ export async function up({ engine, io }: Call, targets: string[]): Promise<Outco
   const ran = await engine.up(targets, (event) => progress.see(event));
   const { outcome } = progress;
   if (ran.code === 0) return outcome;
+  await unmade(engine, targets);
   const what =
     outcome.errors.length > 0 ? outcome.errors.join("\n") : ran.stderr.trim() || "pulumi ended with an error";
   throw new Failure(`The run failed; what was in use stays valid, and the next run goes on from here.\n${what}`);
+}
+
+/**
+ * A service restarts with all of its variables, so a run of one secret cannot end while others that share its service
+ * are declared and have never been made. The engine says that in its own words only.
+ * @throws Failure that says what to type, when that is why
+ */
+async function unmade(engine: Call["engine"], targets: string[]): Promise<void> {
+  if (targets.length === 0) return;
+  const planned = await engine.preview([]).then(digest, () => undefined);
+  const created = planned?.secrets.filter(({ what, name }) => what === "created" && !targets.includes(name)) ?? [];
+  if (created.length > 0)
+    throw new Failure(
+      `The run failed: ${created.map(({ name }) => name).join(", ")} ${created.length === 1 ? "is" : "are"} declared and not made yet, and shares services with ${targets.join(", ")}. Make everything first: rotate run. What was in use stays valid.`,
+    );
 }
 
 /** Ends a command that ran: the table of what it touched, or of everything it was asked to look at. */

@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
+import { CgbSimulator } from "./cgb.ts";
 import { EffectLog } from "./effects.ts";
 import { GithubSimulator, type GithubOptions } from "./github.ts";
 import type { SimulatorOptions } from "./kit.ts";
 import { RenderSimulator, type RenderOptions } from "./render.ts";
 import { ResendSimulator, type ResendOptions } from "./resend.ts";
+import type { KeyedOptions } from "./keyed.ts";
+import { SlackApiSimulator } from "./slack-api.ts";
 import { SlackSimulator, type SlackOptions } from "./slack.ts";
 import { SupabaseSimulator, type SupabaseOptions } from "./supabase.ts";
+import { UpstashSimulator, type UpstashOptions } from "./upstash.ts";
 import { VercelSimulator, type VercelOptions } from "./vercel.ts";
 
 export { EffectLog, type Effect } from "./effects.ts";
@@ -31,6 +35,10 @@ export interface SimulatorsOptions extends Omit<SimulatorOptions, "port"> {
   supabase?: SupabaseOptions;
   /** @default a team that nobody knows of */
   resend?: ResendOptions;
+  /** Vendors whose keys only a person can make. @default no key is accepted */
+  slackApi?: KeyedOptions;
+  cgb?: KeyedOptions;
+  upstash?: UpstashOptions;
 }
 
 /** The running simulators. */
@@ -41,6 +49,9 @@ export interface Simulators {
   slack: SlackSimulator;
   supabase: SupabaseSimulator;
   resend: ResendSimulator;
+  slackApi: SlackApiSimulator;
+  cgb: CgbSimulator;
+  upstash: UpstashSimulator;
   /** What happened at all of them, in order. */
   effects: EffectLog;
   /** Where they are, in the variables by which the product finds them. Tokens are not among them. */
@@ -51,6 +62,9 @@ export interface Simulators {
     SLACK_WEBHOOK_URL: string;
     SUPABASE_API_URL: string;
     RESEND_API_URL: string;
+    SLACK_API_URL: string;
+    CGB_API_URL: string;
+    UPSTASH_API_URL: string;
   };
   stop(): Promise<void>;
 }
@@ -72,7 +86,13 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     ...(options.supabase ?? { accessToken: `sbp_${randomUUID()}`, projects: [] }),
   });
   const resend = new ResendSimulator({ ...shared, ...(options.resend ?? { adminKey: `re_${randomUUID()}` }) });
-  const all = [github, render, vercel, slack, supabase, resend];
+  const slackApi = new SlackApiSimulator({ ...shared, ...options.slackApi });
+  const cgb = new CgbSimulator({ ...shared, ...options.cgb });
+  const upstash = new UpstashSimulator({
+    ...shared,
+    ...(options.upstash ?? { email: "nobody@example.com", apiKey: randomUUID(), databases: [] }),
+  });
+  const all = [github, render, vercel, slack, supabase, resend, slackApi, cgb, upstash];
   const stop = async () => {
     await Promise.all(all.map((simulator) => simulator.stop()));
   };
@@ -89,6 +109,10 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     SLACK_WEBHOOK_URL: slack.webhookUrl(),
     SUPABASE_API_URL: supabase.url,
     RESEND_API_URL: resend.url,
+    SLACK_API_URL: `${slackApi.url}/api`,
+    CGB_API_URL: `${cgb.url}/api`,
+    UPSTASH_API_URL: `${upstash.url}/v2`,
   };
-  return { github, render, vercel, slack, supabase, resend, effects, endpoints, stop };
+  const byHand = { slackApi, cgb, upstash };
+  return { github, render, vercel, slack, supabase, resend, ...byHand, effects, endpoints, stop };
 }

@@ -44,6 +44,9 @@ export interface RenderService {
 export interface RenderState {
   owner: { id: string; name: string; email: string; type: "team" };
   services: RenderService[];
+  /** API keys that a person has made or ended on the dashboard since the beginning. */
+  madeKeys?: string[];
+  revokedKeys?: string[];
 }
 
 const RUNNING: DeployStatus[] = [

@@ -84,6 +84,22 @@ export class RenderSimulator extends Simulator<RenderState> {
     await this.#host(serviceId).settled();
   }
 
+  /** As if a person had made a key on the dashboard: Render has no other way. */
+  addApiKey(key: string): void {
+    this.write((state) => void (state.madeKeys = [...(state.madeKeys ?? []), key]), {
+      kind: "key.create",
+      subject: "api key",
+    });
+  }
+
+  /** As if a person had ended it there. */
+  revokeApiKey(key: string): void {
+    this.write((state) => void (state.revokedKeys = [...(state.revokedKeys ?? []), key]), {
+      kind: "key.revoke",
+      subject: "api key",
+    });
+  }
+
   names(): unknown {
     return this.read().services.map(({ id, name, envVars, deploys, live }) => ({
       id,
@@ -136,7 +152,10 @@ export class RenderSimulator extends Simulator<RenderState> {
   }
 
   protected authorize(request: FastifyRequest): Answer | undefined {
-    if (bearer(request) === this.#options.apiKey) return undefined;
+    const token = bearer(request);
+    const { revokedKeys = [], madeKeys = [] } = this.read();
+    const known = token !== undefined && [this.#options.apiKey, ...madeKeys].includes(token);
+    if (known && !revokedKeys.includes(token)) return undefined;
     return { status: 401, body: { message: "Unauthorized" } };
   }
 

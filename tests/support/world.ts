@@ -5,6 +5,8 @@ import { join } from "node:path";
 import type { InventoryRow } from "../../components/application.ts";
 import { Sandbox } from "../../sandbox/sandbox.ts";
 import { configFile, ensureStack, pulumi, repository, type Ran } from "../../sandbox/stack.ts";
+import type { WorkloadOptions } from "../../sandbox/servers/kubernetes-workloads.ts";
+import { ensureKubernetes } from "../../sandbox/toolchain/kubernetes.ts";
 import { ensureToolchain } from "../../sandbox/toolchain/toolchain.ts";
 
 export interface Step {
@@ -54,10 +56,12 @@ export class World {
     this.now = "2027-03-01T03:00:00Z";
   }
 
-  static async start(): Promise<World> {
+  /** @param kubernetes what a team has in its cluster; left out, there is no cluster */
+  static async start({ kubernetes: workloads }: { kubernetes?: WorkloadOptions } = {}): Promise<World> {
     const dir = mkdtempSync(join(tmpdir(), "rotation-world-"));
     const toolchain = await ensureToolchain();
-    const sandbox = await Sandbox.start({ dir, toolchain, limitScale: 1000 });
+    const kubernetes = workloads && { toolchain: await ensureKubernetes(), workloads };
+    const sandbox = await Sandbox.start({ dir, toolchain, limitScale: 1000, ...(kubernetes ? { kubernetes } : {}) });
     await ensureStack(dir, sandbox.env);
     return new World(sandbox, dir);
   }
@@ -158,11 +162,19 @@ export class World {
     });
   }
 
-  /** Replaces the stack's configuration beyond what the repository's file says. */
+  /** Replaces the stack's configuration beyond what the repository's file says; what was handed over stays. */
   configure(config: Record<string, unknown>): void {
     const file = configFile(this.dir);
-    const salt = /^encryptionsalt: .*$/m.exec(readFileSync(file, "utf8"))?.[0] ?? "";
-    const whole = { "secret-rotation:environment": "sandbox", ...config };
+    const before = readFileSync(file, "utf8");
+    const salt = /^encryptionsalt: .*$/m.exec(before)?.[0] ?? "";
+    const kept: [string, unknown][] = [...before.matchAll(/^ {2}(visapi:\w+):\s+secure: (\S+)$/gm)].map(
+      ([, key = "", secure]) => [key, { secure }],
+    );
+    // What this method itself wrote is JSON on one line.
+    const own = JSON.parse(/^config: (\{.*\})$/m.exec(before)?.[1] ?? "{}") as Record<string, unknown>;
+    for (const [key, value] of Object.entries(own))
+      if (typeof value === "object" && value !== null && "secure" in value) kept.push([key, value]);
+    const whole = { "secret-rotation:environment": "sandbox", ...Object.fromEntries(kept), ...config };
     writeFileSync(file, `${salt}\nconfig: ${JSON.stringify(whole)}\n`);
   }
 
