@@ -5,6 +5,7 @@ import { postgresLogin } from "./postgres-login.ts";
 import { redisAclUser } from "./redis-acl-user.ts";
 import { resendKey } from "./resend-key.ts";
 import { supabaseKey } from "./supabase-key.ts";
+import { upstashPassword } from "./upstash-password.ts";
 import { vercelToken } from "./vercel-token.ts";
 import { visapiKey } from "./visapi-key.ts";
 
@@ -13,6 +14,7 @@ export function credentialKinds(settings: Settings): ReadonlyMap<string, Credent
   const kinds: CredentialKind[] = [
     postgresLogin(),
     redisAclUser(),
+    upstashPassword(),
     supabaseKey(settings),
     resendKey(settings),
     vercelToken(settings),

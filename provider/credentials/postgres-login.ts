@@ -146,16 +146,21 @@ async function withAdmin<T>(args: Properties, work: (admin: pg.Client) => Promis
   });
   // A connection that the server ends fails its query; without a listener it would end the process too.
   admin.on("error", () => undefined);
-  try {
-    await admin.connect();
-    return await work(admin);
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    const where = new URL(text(args, "adminUrl")).host;
-    if (!code) throw error;
-    const hint = code === "42501" ? " The administrator's role may not do this: grant it, or use another one." : "";
-    return Promise.reject(new Error(`PostgreSQL at ${where} said: ${message} (${code}).${hint}`));
-  } finally {
-    await admin.end().catch(() => undefined);
-  }
+  const outcome = await admin
+    .connect()
+    .then(() => work(admin))
+    .then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error: explained(error, new URL(text(args, "adminUrl")).host) }),
+    );
+  await admin.end().catch(() => undefined);
+  if ("error" in outcome) throw outcome.error;
+  return outcome.value;
+}
+
+function explained(error: unknown, host: string): unknown {
+  const { code, message } = error as { code?: string; message: string };
+  if (!code) return error;
+  const hint = code === "42501" ? " The administrator's role may not do this: grant it, or use another one." : "";
+  return new Error(`PostgreSQL at ${host} said: ${message} (${code}).${hint}`);
 }

@@ -153,13 +153,14 @@ export async function withRedis<T>(url: string, who: string, work: (redis: Redis
   });
   let cause: Error | undefined;
   redis.on("error", (error: Error) => (cause ??= error));
-  try {
-    await redis.connect();
-    return await work(redis);
-  } catch (error) {
-    const { message } = cause ?? (error as Error);
-    return Promise.reject(new Error(`${who} said: ${message}`));
-  } finally {
-    redis.disconnect();
-  }
+  const outcome = await redis
+    .connect()
+    .then(() => work(redis))
+    .then(
+      (value) => ({ value }),
+      (error: Error) => ({ error: new Error(`${who} said: ${(cause ?? error).message}`) }),
+    );
+  redis.disconnect();
+  if ("error" in outcome) throw outcome.error;
+  return outcome.value;
 }
