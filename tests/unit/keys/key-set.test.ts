@@ -76,7 +76,7 @@ class Engine {
     const { kid, jwks, version } = this.outputs;
     const [private_key, public_key] = [this.privateKey, this.outputs["publicKey"]];
     this.vault.set("secret/app/jwt-jwks", { jwks });
-    this.vault.set("secret/app/jwt", { version: String(version), private_key, public_key, kid, jwks });
+    this.vault.set("secret/app/jwt", { version: `${version as number}`, private_key, public_key, kid, jwks });
   }
 
   get privateKey(): string {
