@@ -1,8 +1,15 @@
 // Keys that vendors issue, over the whole of their lives: made beside the old ones, handed out, proven in use, and the
 // old ones dead at the service itself, with nothing left over at any vendor.
 import assert from "node:assert/strict";
+import { visapiKey } from "../../provider/credentials/visapi-key.ts";
 import { accepted } from "../../provider/vendors/supabase.ts";
+import { Secret } from "../../provider/wire/values.ts";
+import { openApiKeys } from "../../sandbox/consumers/visapi/api-key-store.ts";
+import { buildApp } from "../../sandbox/consumers/visapi/app.ts";
+import { readConfig } from "../../sandbox/consumers/visapi/config.ts";
+import { pulumi } from "../../sandbox/stack.ts";
 import { World, type Run } from "../support/world.ts";
+import { issueOf, settingsOf } from "../unit/credentials/vendors.ts";
 
 const rows = ["SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_ANON_KEY", "RESEND_API_KEY", "VERCEL_API_TOKEN", "ADMIN_API_KEY"];
 type Values = Record<string, string>;
@@ -189,5 +196,75 @@ describe("keys that vendors issue, on the real engine", () => {
     const held = await values();
     assert.deepEqual([await works(old), await works(held)], [all(true), all(true)]);
     assert.deepEqual(await live(), { supabase: 4, resend: 2, vercel: 2, visapi: 2 });
+  });
+
+  it("goes on after a kill right behind a creation, with one key at each vendor and nothing handed out twice", async () => {
+    const settled = await world.up({ now: world.later(92), env: ci(await values()) });
+    assert.equal(settled.code, 0, settled.output);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const ended = await world.up({ now: world.later(92, 1), env: ci(await values()) });
+    assert.equal(ended.code, 0, ended.output);
+    const old = await values();
+    world.now = world.later(184);
+    let pid = 0;
+    const stop = world.sandbox.simulators.effects.subscribe(({ kind }) => {
+      if ((kind === "token.create" || kind === "key.create") && pid) process.kill(pid, "SIGKILL");
+      if (kind === "token.create" || kind === "key.create") pid = 0;
+    });
+    const killed = await world.up({ env: ci(old), onStart: (started) => (pid = started) });
+    stop();
+    assert.notEqual(killed.code, 0);
+    assert.deepEqual(await works(old), all(true), "what is in use stays valid, and the next run has a token");
+    await pulumi(["cancel", "--yes"], { env: world.sandbox.env, cwd: world.cwd() });
+    const next = await world.up({ env: ci(old) });
+    assert.equal(next.code, 0, next.output);
+    const held = await values();
+    handedOut(held);
+    assert.deepEqual([await works(old), await works(held)], [all(true), all(true)]);
+    assert.deepEqual(await live(), { supabase: 4, resend: 2, vercel: 2, visapi: 2 });
+    for (const [row, { generation }] of await world.inventory()) assert.equal(generation, 5, row);
+  });
+
+  it("switches Supabase's legacy keys off when a person asks, and on again", async () => {
+    const held = await values();
+    const { supabaseServiceRoleKey } = world.sandbox.secrets;
+    const legacy = () => accepted(env("SUPABASE_URL"), "secret", supabaseServiceRoleKey);
+    for (const [wanted, good] of [
+      ["off", false],
+      ["on", true],
+    ] as const) {
+      world.configure({ "visapi:supabaseLegacyKeys": wanted });
+      const run = await world.up({ env: ci(held) });
+      assert.equal(run.code, 0, run.output);
+      assert.equal(await legacy(), good);
+      assert.equal((await works(held))["SUPABASE_SERVICE_ROLE_KEY"], true);
+    }
+    world.configure({ "visapi:supabaseLegacyKeys": "no" });
+    const refused = await world.up({ env: ci(held) });
+    assert.match(refused.output, /visapi:supabaseLegacyKeys is "no"; give "off"/);
+  });
+
+  it("takes a key back by the database where VisAPI cannot hold two", async () => {
+    const url = world.sandbox.postgres.applicationUrl;
+    const options = { url, instance: "test", prefix: "vapi_" };
+    const [both, one] = [openApiKeys(options), openApiKeys({ ...options, oneOnly: true })];
+    const app = buildApp({ config: readConfig({}), apiKeys: one });
+    try {
+      for (const { id } of await both.list()) await both.remove(id);
+      const own = await both.create("own", ["keys:create", "keys:read", "keys:delete"], "test");
+      const args = { url: await app.listen({ host: "127.0.0.1", port: 0 }), databaseUrl: new Secret(url) };
+      const kind = visapiKey(settingsOf({ visapiAdminKey: own.key }));
+      const issue = () => kind.issue(issueOf(args, 2, own.key));
+      const names = async () => (await both.list()).map(({ name }) => name);
+      await assert.rejects(issue(), /both stop working: .*was taken back/);
+      assert.deepEqual([await names(), (await one.check(own.key))?.name], [["own"], "own"]);
+      await both.create(issueOf(args, 2).name, ["keys:read"], "a run that was killed");
+      assert.equal(await one.check(own.key), undefined);
+      await assert.rejects(issue(), /both stop working: .*was taken back/);
+      assert.deepEqual([await names(), (await one.check(own.key))?.name], [["own"], "own"]);
+    } finally {
+      await app.close();
+      await both.close();
+    }
   });
 });
