@@ -78,10 +78,13 @@ export function digest(preview: unknown): Plan {
       .join("; ");
   const secrets = [...groups].map(([name, mine]) => planned(name, mine, steps, said(name, "info")));
   const warned = diagnostics.filter(({ severity, urn }) => severity === "warning" && urn?.endsWith("/schedule"));
-  const held = [...new Set(warned.map(({ urn = "" }) => secretOf(nameOf(urn)) ?? ""))].map((name) => ({
-    name,
-    why: said(name, "warning"),
-  }));
+  const byHand = new Set(warned.filter(({ urn }) => urn?.includes("HandedOverSecret$")).map(({ urn }) => urn));
+  const held = [...new Set(warned.map(({ urn = "" }) => urn))].map((urn) => {
+    const name = secretOf(nameOf(urn)) ?? "";
+    const why = said(name, "warning");
+    const fetch = `a person fetches it: rotate hand-over ${name.replace(/^[^/]*\//, "")}`;
+    return { name, why: byHand.has(urn) ? why.replace(/rotated only on request.*$/, fetch) : why };
+  });
   const consumers = consumersOf(secrets);
   const calls = callsOf(changed, consumers.length > 0 ? changed : []);
   const asked = loads(calls);
