@@ -1,5 +1,6 @@
 // An application: its secrets, the services that consume them, and what a person may know about them.
 import * as pulumi from "@pulumi/pulumi";
+import "./quiet.ts";
 import type { StackSettings } from "./stack.ts";
 
 /** One row of the inventory: everything about a secret but its value. */
