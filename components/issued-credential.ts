@@ -38,6 +38,7 @@ export class IssuedCredential extends RotatedSecret {
   }
 
   #issue(args: IssuedCredentialArgs, { secret, forced, proofs, keepers, options }: Origin): Credential {
+    const back = this.application.stack.restored[secret];
     return new Credential(
       this.part("credential"),
       {
@@ -45,6 +46,7 @@ export class IssuedCredential extends RotatedSecret {
         graceHours: args.graceHours,
         adoption: proofs,
         deadlineSeconds: this.application.stack.verificationSeconds,
+        ...(back ? { restore: { generation: back.generation, at: back.at } } : {}),
       },
       options,
     );

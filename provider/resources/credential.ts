@@ -22,8 +22,10 @@ export type Kinds = ReadonlyMap<string, CredentialKind>;
  *
  * Inputs: `secret`, `kind`, `args` (the kind's own settings), `window` and `forced` (a change of either rotates),
  * `graceHours`, `adoption` (`ProofSource[]`) and `deadlineSeconds`: when a credential whose revocation was missed may
- * make room. Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `slot` ("a" or "b", the live one),
- * `retireAt` (end of the grace period of the previous one, "" when there is none).
+ * make room; `restore` (`{generation, at}`: with each new `at` the previous credential becomes live again, while its
+ * service accepts it). Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `slot` ("a" or "b", the
+ * live one), `retireAt` (end of the grace period of the previous one, "" when there is none), `restoredAt` (the last
+ * `restore.at` that was followed).
  * Outputs: `current` and `previous` (secrets; `previous` for a rollback while it is valid), `reference` and
  * `previousReference` (as the service calls them), `generation`, `slot`, `fingerprint`. Deleting it ends nothing.
  */
@@ -72,11 +74,17 @@ function check(kinds: Kinds, { inputs, oldInputs }: CheckRequest, now: Date): Ch
   if (kind && !hasUnknown(args)) failures.push(...kind.validate(args));
 
   const known = oldInputs && oldInputs["kind"] === inputs["kind"] ? oldInputs : undefined;
-  if (!known) return { inputs: { ...inputs, generation: 1, slot: "a", retireAt: "" }, failures };
+  const asked = text(object(inputs, "restore"), "at");
+  if (!known) return { inputs: { ...inputs, generation: 1, slot: "a", retireAt: "", restoredAt: asked }, failures };
+  const before = text(known, "restoredAt");
+  const restores = asked !== "" && asked !== before;
+  const restoredAt = restores ? asked : before;
   const [generation, slot] = [number(known, "generation", 1), text(known, "slot") as Slot];
   const rotates =
     !same(known["window"], inputs["window"]) || number(known, "forced", 1) !== number(inputs, "forced", 1);
-  if (!rotates) return { inputs: { ...inputs, generation, slot, retireAt: text(known, "retireAt") }, failures };
+  if (restores) failures.push(...unrestorable(inputs, generation, kind?.cutOver ?? false));
+  if (!rotates && !restores)
+    return { inputs: { ...inputs, generation, slot, retireAt: text(known, "retireAt"), restoredAt }, failures };
   return {
     inputs: {
       ...inputs,
@@ -85,9 +93,26 @@ function check(kinds: Kinds, { inputs, oldInputs }: CheckRequest, now: Date): Ch
       retireAt: kind?.cutOver
         ? ""
         : new Date(now.getTime() + number(inputs, "graceHours", 0) * 3_600_000).toISOString(),
+      restoredAt,
     },
     failures,
   };
+}
+
+function unrestorable(inputs: Properties, generation: number, cutOver: boolean): { reason: string }[] {
+  const wanted = number(object(inputs, "restore"), "generation", 0);
+  const name = text(inputs, "secret");
+  if (cutOver)
+    return [
+      { reason: `${name} cannot go back: its service knows one value only, and the rotation ended the old one.` },
+    ];
+  return wanted === generation - 1
+    ? []
+    : [
+        {
+          reason: `${name} cannot go back to generation ${wanted}: only the one before ${generation} may be valid still.`,
+        },
+      ];
 }
 
 async function update(settings: Settings, kind: CredentialKind, request: UpdateRequest): Promise<Properties> {
@@ -98,10 +123,24 @@ async function update(settings: Settings, kind: CredentialKind, request: UpdateR
     ? [secret(""), ""]
     : [oldOutputs["current"], text(oldOutputs, "reference")];
   if (preview) return pending(inputs, previousReference, previous);
+  if (text(inputs, "restoredAt") !== text(oldInputs, "restoredAt"))
+    return outputs(settings, inputs, await revived(kind, request), previousReference, previous);
   const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
   if (!kind.cutOver) await makeRoom(kind, request, forced, settings.now());
   const made = await make(kind, request, text(oldOutputs, "current"), forced);
   return outputs(settings, inputs, made, previousReference, previous);
+}
+
+/** The credential of the other slot, once its service has shown that it works. Nothing is written there. */
+async function revived(kind: CredentialKind, { inputs, oldOutputs }: UpdateRequest): Promise<Issued> {
+  const args = object(inputs, "args");
+  const issued: Issued = { value: text(oldOutputs, "previous"), reference: text(oldOutputs, "previousReference") };
+  if (issued.reference === "" || issued.value === "" || !(await kind.valid(args, issued.reference)))
+    throw new Error(
+      `${text(inputs, "secret")} cannot go back: ${issued.reference || "the credential before this one"} is not valid any more. Nothing was changed. Rotate to a new one by raising its generation with a reason.`,
+    );
+  await kind.prove(args, issued);
+  return issued;
 }
 
 /**

@@ -126,6 +126,26 @@ describe("rotate, on the real engine", () => {
     assert.match(unknown.said, new RegExp(`there are .*${world.now}`));
   });
 
+  it("goes back to an issued credential while its service accepts it, and refuses when it is dead", async () => {
+    const old = variable("DATABASE_URL");
+    const forced = ["emergency", "--secret", "DATABASE_URL", "--reason", "a test of going back"];
+    const kept = await rotate(world.later(0, 0.4), [...forced, "--grace"]);
+    assert.equal(kept.code, 0, kept.said);
+    const made = variable("DATABASE_URL");
+    assert.notEqual(made, old);
+    const back = await rotate(world.later(0, 0.5), ["rollback", "DATABASE_URL"]);
+    assert.equal(back.code, 0, back.said);
+    assert.equal(variable("DATABASE_URL"), old, "the login before is live again");
+    const row = (await rows(world.later(0, 0.5))).get("DATABASE_URL");
+    assert.deepEqual([row?.generation, row?.consumers], [3, ["api 2/2"]]);
+
+    const ended = await rotate(world.later(0, 0.6), forced);
+    assert.equal(ended.code, 0, ended.said);
+    const refused = await rotate(world.later(0, 0.6), ["rollback", "DATABASE_URL"]);
+    assert.equal(refused.code, 2, refused.said);
+    assert.match(refused.said, /does not accept it any more/);
+  }).timeout(400_000);
+
   it("in an emergency makes a new value at once, and sessions under the old one end", async () => {
     const [old, session] = [variable("SESSION_SECRET"), await signIn(api)];
     assert.equal((await use(api, session)).cookie, 200);
