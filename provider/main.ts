@@ -35,7 +35,7 @@ await serve({
     supabaseLegacyKeys(settings),
     verification(),
     revocation(settings, kinds),
-    notice(notices),
+    notice(notices, () => settings.now()),
   ],
   functions: { "rotation:index:preflight": (args) => preflight(settings, args) },
   checkConfig: (inputs) => ({

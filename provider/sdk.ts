@@ -62,6 +62,9 @@ export interface OverlapArgs {
   graceHours: number;
   adoption: ProofSource[];
   deadlineSeconds: number;
+  revoke?: boolean;
+  follows?: boolean;
+  restore?: { generation: number; at: string; mount: string; path: string };
 }
 
 export class Overlap extends pulumi.CustomResource {
@@ -98,6 +101,7 @@ export interface CredentialArgs {
   graceHours: number;
   adoption: ProofSource[];
   deadlineSeconds: number;
+  restore?: { generation: number; at: string };
 }
 
 export class Credential extends pulumi.CustomResource {
@@ -245,12 +249,13 @@ export class Notice extends pulumi.CustomResource {
   constructor(
     name: string,
     args: Inputs<{
-      phase: "before" | "after";
+      phase: "before" | "after" | "due";
       secret: string;
       environment: string;
       window: string;
       forced: number;
       dueAt: string;
+      restored?: string;
     }>,
     opts?: pulumi.CustomResourceOptions,
   ) {

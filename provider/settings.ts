@@ -19,6 +19,8 @@ const sources = {
   resendUrl: "RESEND_API_URL",
   resendAdminKey: "RESEND_ADMIN_KEY",
   visapiAdminKey: "VISAPI_ADMIN_API_KEY",
+  vaultAddress: "VAULT_ADDR",
+  vaultToken: "VAULT_TOKEN",
   slackWebhookUrl: "SLACK_WEBHOOK_URL",
   fingerprintKey: "ROTATION_FINGERPRINT_KEY",
   patienceSeconds: "ROTATION_PATIENCE_SECONDS",
