@@ -9,6 +9,8 @@ import { IssuedCredential } from "../components/issued-credential.ts";
 import { preflight } from "../components/preflight.ts";
 import { PrefixSecret } from "../components/prefix-secret.ts";
 import { secretSetting, setting, type StackSettings } from "../components/stack.ts";
+import { handOvers, repository } from "./visapi-hand-overs.ts";
+import { vendorKeys } from "./visapi-keys.ts";
 
 /** Declares VisAPI's secrets; resolves to the inventory. */
 export async function visapi(stack: StackSettings): Promise<pulumi.Output<InventoryRow[]>> {
@@ -31,7 +33,12 @@ export async function visapi(stack: StackSettings): Promise<pulumi.Output<Invent
     health: [`${appUrl}/health`],
     proofUrl: `${appUrl}/health/secrets`,
   });
-  await preflight({ vaultMounts: ["secret"], renderServices: [api], vercelProjects: [frontend] });
+  await preflight({
+    vaultMounts: ["secret"],
+    repositories: [repository],
+    renderServices: [api],
+    vercelProjects: [frontend],
+  });
 
   const application = new Application("visapi", stack);
   const owner = "operations@visanet.com";
@@ -108,5 +115,7 @@ export async function visapi(stack: StackSettings): Promise<pulumi.Output<Invent
     apartFrom: database,
     destinations: [vaultKv(), api.variable()],
   });
+  handOvers(application, owner, () => api.variable());
+  vendorKeys(application, { owner, graceHours: overlap.graceHours, api, apiUrl, frontend, repository });
   return application.finish();
 }
