@@ -5,10 +5,10 @@ import { RenderService } from "../components/destinations/render.ts";
 import { vaultKv } from "../components/destinations/vault.ts";
 import { VercelProject } from "../components/destinations/vercel.ts";
 import { GeneratedSecret } from "../components/generated-secret.ts";
-import { IssuedCredential } from "../components/issued-credential.ts";
 import { preflight } from "../components/preflight.ts";
 import { PrefixSecret } from "../components/prefix-secret.ts";
-import { secretSetting, setting, type StackSettings } from "../components/stack.ts";
+import { setting, type StackSettings } from "../components/stack.ts";
+import { stores } from "./visapi-stores.ts";
 import { handOvers, repository } from "./visapi-hand-overs.ts";
 import { vendorKeys } from "./visapi-keys.ts";
 
@@ -83,38 +83,7 @@ export async function visapi(stack: StackSettings): Promise<pulumi.Output<Invent
     warning: "every API key issued under the old prefix stops working once the API restarts",
     destinations: [vaultKv(), api.variable()],
   });
-  // Two logins of one owner role. Pools drop idle connections within minutes; jobs that hold one for long keep the
-  // old login alive, and its revocation waits for them.
-  const database = new IssuedCredential(application, "DATABASE_URL", {
-    class: "CRITICAL",
-    owner,
-    intervalDays: 90,
-    graceHours: overlap.graceHours,
-    kind: "postgres-login",
-    settings: {
-      adminUrl: secretSetting("visapi", "databaseAdminUrl", "VISAPI_DATABASE_ADMIN_URL"),
-      application: "visapi",
-      owner: "app_owner",
-      checks: ["select 1 from workflows limit 1"],
-    },
-    destinations: [vaultKv(), api.variable()],
-  });
-  new IssuedCredential(application, "REDIS_URL", {
-    class: "HIGH",
-    owner,
-    intervalDays: 90,
-    graceHours: overlap.graceHours,
-    kind: "redis-acl-user",
-    settings: {
-      adminUrl: secretSetting("visapi", "redisAdminUrl", "VISAPI_REDIS_ADMIN_URL"),
-      application: "visapi",
-      rules: ["~visapi:*", "&visapi:*", "+@all", "-@admin", "-@dangerous", "+info", "+acl|whoami"],
-      checks: ["llen visapi:queue:waiting"],
-    },
-    // One store at a time.
-    apartFrom: database,
-    destinations: [vaultKv(), api.variable()],
-  });
+  stores(application, { owner, graceHours: overlap.graceHours, api });
   handOvers(application, owner, () => api.variable());
   vendorKeys(application, { owner, graceHours: overlap.graceHours, api, apiUrl, frontend, repository });
   return application.finish();
