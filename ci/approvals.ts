@@ -51,8 +51,8 @@ export function judge(run: Run, approvals: Approval[], environments: readonly st
   if (chosen) return chosen.map((login, at) => `${login} (${environments[at]})`);
   const given = approvals.filter(({ state }) => state === "approved");
   const shown = given.map(({ user, environments: of }) => {
-    const note = user.type === "User" ? "" : ", not a person";
-    const own = asked.some((login) => same(login, user.login)) ? ", who asked for it" : "";
+    const note = user.type === "User" ? "" : " (not a person)";
+    const own = asked.some((login) => same(login, user.login)) ? " (who asked for it)" : "";
     return `${user.login}${own}${note} for ${of.map(({ name }) => name).join(" and ")}`;
   });
   return refuse(

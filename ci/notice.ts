@@ -21,9 +21,9 @@ export interface Coming {
 
 /**
  * What the scheduled runs rotate within `ahead` hours, earliest first.
- * @param ahead hours; @default 49: the run of tonight and that of tomorrow, whatever minute this is asked in
+ * @param ahead hours; @default 48: two scheduled runs, whatever minute this is asked in
  */
-export function coming(state: State, now: Date, ahead = 49): Coming[] {
+export function coming(state: State, now: Date, ahead = 48): Coming[] {
   const found = state.resources.flatMap(({ urn, type, inputs = {} }): Coming[] => {
     if (type !== "rotation:index:Schedule" || inputs["onRequest"] === true) return [];
     const [due, lead] = [Date.parse(text(inputs["dueAt"])), Number(inputs["leadHours"] ?? 24) * hour];

@@ -52,8 +52,10 @@ export async function login(env: NodeJS.ProcessEnv): Promise<Login> {
   return { vault, secrets };
 }
 
-/** A token by which GitHub says which repository, workflow and environment this job belongs to. */
+/** A token by which GitHub (or GitLab) says which repository, workflow and environment this job belongs to. */
 async function identity(env: NodeJS.ProcessEnv, audience: string): Promise<string> {
+  // GitLab hands the token over ready made (docs.gitlab.com/ci/secrets/id_token_authentication).
+  if (env["VAULT_ID_TOKEN"]) return env["VAULT_ID_TOKEN"];
   const [url, token] = [env["ACTIONS_ID_TOKEN_REQUEST_URL"], env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]];
   if (!url || !token)
     throw new CiError('This job has no identity to show to Vault; give it "permissions: id-token: write"');
@@ -119,7 +121,11 @@ async function main(): Promise<number> {
     // Nothing prints a value; should something ever do, GitHub's log shows asterisks.
     if (onGithub(env)) for (const value of Object.values(secrets)) mask(value);
     // The command has no use for the means to get another token.
-    const none = { ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined, ACTIONS_ID_TOKEN_REQUEST_URL: undefined };
+    const none = {
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined,
+      ACTIONS_ID_TOKEN_REQUEST_URL: undefined,
+      VAULT_ID_TOKEN: undefined,
+    };
     return await run(command, { ...env, ...none, ...secrets });
   } finally {
     await revoke(vault);
