@@ -8,9 +8,9 @@ import { GeneratedSecret } from "../components/generated-secret.ts";
 import { preflight } from "../components/preflight.ts";
 import { PrefixSecret } from "../components/prefix-secret.ts";
 import { setting, type StackSettings } from "../components/stack.ts";
-import { stores } from "./visapi-stores.ts";
 import { handOvers, repository } from "./visapi-hand-overs.ts";
 import { vendorKeys } from "./visapi-keys.ts";
+import { stores } from "./visapi-stores.ts";
 
 /** Declares VisAPI's secrets; resolves to the inventory. */
 export async function visapi(stack: StackSettings): Promise<pulumi.Output<InventoryRow[]>> {

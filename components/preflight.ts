@@ -2,6 +2,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { preflight as ask } from "../provider/sdk.ts";
 import { checkRepository } from "./destinations/github.ts";
+import type { KubernetesDeployment } from "./destinations/kubernetes.ts";
 import type { RenderService } from "./destinations/render.ts";
 import type { VercelProject } from "./destinations/vercel.ts";
 
@@ -12,6 +13,7 @@ export interface Touched {
   repositories?: string[];
   renderServices?: RenderService[];
   vercelProjects?: VercelProject[];
+  deployments?: KubernetesDeployment[];
 }
 
 /** @throws RunError that lists what is wrong and what to do about each */
@@ -20,6 +22,7 @@ export async function preflight({
   repositories = [],
   renderServices = [],
   vercelProjects = [],
+  deployments = [],
 }: Touched): Promise<void> {
   const vault = new pulumi.Config("vault");
   const github = new pulumi.Config("github");
@@ -55,6 +58,11 @@ export async function preflight({
       : {}),
     renderServices: renderServices.map((service) => service.args.id),
     vercelProjects: vercelProjects.map((project) => project.args.id),
+    deployments: deployments.map(({ id: deployment, minimumReplicas, cluster: { context } }) => ({
+      deployment,
+      minimumReplicas,
+      ...(context ? { context } : {}),
+    })),
   });
   if (problems.length)
     throw new pulumi.RunError(

@@ -100,7 +100,11 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     const { schedule } = this;
     const about = { secret: `${this.application.label}/${this.secret}`, window: schedule.window, forced: this.#forced };
     const health = [...new Set(this.#args.destinations.flatMap((destination) => destination.health))];
-    const precheck = new Precheck(this.part("precheck"), { ...about, health }, { parent: this });
+    const precheck = new Precheck(
+      this.part("precheck"),
+      { ...about, health, backups: this.#backups() },
+      { parent: this },
+    );
     const before = this.#notice("before", [precheck]);
     const options = { parent: this, dependsOn: [before] };
     const clock = new time.Rotating(
@@ -116,6 +120,10 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     this.#notice("after", [verification]);
     this.#record(material, verification);
     this.registerOutputs({});
+  }
+
+  #backups(): { mount: string; path: string }[] {
+    return this.#args.destinations.flatMap(({ entries }) => entries?.(this.application.label, this.secret) ?? []);
   }
 
   #proofs(): ProofSource[] {
@@ -150,12 +158,12 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
   #rollOut(delivered: Delivered[]): pulumi.Output<string>[] {
     const ids: pulumi.Output<string>[] = [];
     let before: pulumi.Resource[] = [];
-    for (const { rollout } of delivered) {
-      if (!rollout) continue;
-      const { service, written } = rollout;
+    const all = delivered.flatMap(({ rollout, rollouts = [] }) => (rollout ? [rollout] : rollouts));
+    for (const { service, written } of all) {
+      const earlier = before;
       // A restart hands over whatever is written; so it waits for what other secrets of this run write to the same service.
       const writes = pulumi.output(this.application.complete.then(() => service.writes));
-      const dependsOn = writes.apply((resources) => [...resources, ...before]);
+      const dependsOn = writes.apply((resources) => [...resources, ...earlier]);
       const { resource, id } = service.rollOut(this.part(`rollout-${service.label}`), written, {
         parent: this,
         dependsOn,

@@ -129,6 +129,7 @@ function publication(
     first: true,
     health: [],
     proofs: () => [],
+    entries: () => [{ mount, path }],
     deliver: (delivery) => {
       const keySet = keys();
       if (!keySet) throw new Error("the keys are made before they are delivered");

@@ -3,6 +3,8 @@ import { credentialKinds } from "./credentials/index.ts";
 import { Notices } from "./notices.ts";
 import { preflight } from "./preflight.ts";
 import { credential } from "./resources/credential.ts";
+import { keySet } from "./resources/key-set.ts";
+import { kubernetesRestart } from "./resources/kubernetes.ts";
 import { notice } from "./resources/notice.ts";
 import { overlap } from "./resources/overlap.ts";
 import { precheck } from "./resources/precheck.ts";
@@ -10,6 +12,8 @@ import { renderDeploy, renderEnvVar } from "./resources/render.ts";
 import { revocation } from "./resources/revocation.ts";
 import { schedule } from "./resources/schedule.ts";
 import { supabaseLegacyKeys } from "./resources/supabase-legacy.ts";
+import { reencryption } from "./resources/reencryption.ts";
+import { transitMinimum, transitRotation } from "./resources/transit.ts";
 import { vercelDeployment, vercelEnvVar } from "./resources/vercel.ts";
 import { verification } from "./resources/verification.ts";
 import { Settings, settingNames } from "./settings.ts";
@@ -25,13 +29,18 @@ await serve({
   acceptSecrets: true,
   resources: [
     schedule(() => settings.now()),
-    precheck(),
+    precheck(() => settings.vault()),
     overlap(settings),
     credential(settings, kinds),
+    keySet(settings),
+    transitRotation(settings),
+    reencryption(settings),
+    transitMinimum(settings),
     renderEnvVar(settings),
     renderDeploy(settings),
     vercelEnvVar(settings),
     vercelDeployment(settings),
+    kubernetesRestart(settings),
     supabaseLegacyKeys(settings),
     verification(),
     revocation(settings, kinds),

@@ -19,6 +19,8 @@ export interface RolloutTarget {
   latest(): Promise<Rollout | undefined>;
   start(): Promise<Rollout | undefined>;
   get(id: string): Promise<Rollout>;
+  /** What holds it up, for the error: which instance and why. */
+  explain?(rollout: Rollout): Promise<string>;
 }
 
 const queues = new Map<string, Promise<unknown>>();
@@ -50,16 +52,21 @@ async function rollOutAlone(target: RolloutTarget, written: Date, timeoutSeconds
   for (let pause = 250; rollout.state === "running"; pause = Math.min(pause * 1.2, 5000)) {
     if (Date.now() > deadline)
       throw new Error(
-        `${target.name}: deploy ${rollout.id} is still "${rollout.status}" after ${timeoutSeconds} s. The old instances serve on; nothing was revoked. Look at the deploy's log, then run again.`,
+        `${target.name}: deploy ${rollout.id} is still "${rollout.status}" after ${timeoutSeconds} s${await cause(target, rollout)}. The old instances serve on; nothing was revoked. Look at the deploy's log, then run again.`,
       );
     await sleep(pause);
     rollout = await target.get(rollout.id);
   }
   if (rollout.state === "failed")
     throw new Error(
-      `${target.name}: deploy ${rollout.id} ended as "${rollout.status}". The old instances serve on; nothing was revoked. Look at the deploy's log, mend the cause, then run again.`,
+      `${target.name}: deploy ${rollout.id} ended as "${rollout.status}"${await cause(target, rollout)}. The old instances serve on; nothing was revoked. Look at the deploy's log, mend the cause, then run again.`,
     );
   return rollout;
+}
+
+async function cause(target: RolloutTarget, rollout: Rollout): Promise<string> {
+  const found = await target.explain?.(rollout).catch(() => "");
+  return found ? `: ${found}` : "";
 }
 
 /** Starts one deploy; when the reply is lost, the list tells whether it began. */

@@ -47,7 +47,14 @@ export class Schedule extends pulumi.CustomResource {
 export class Precheck extends pulumi.CustomResource {
   constructor(
     name: string,
-    args: Inputs<{ secret: string; window: string; forced: number; health: string[]; deadlineSeconds?: number }>,
+    args: Inputs<{
+      secret: string;
+      window: string;
+      forced: number;
+      health: string[];
+      backups: { mount: string; path: string }[];
+      deadlineSeconds?: number;
+    }>,
     opts?: pulumi.CustomResourceOptions,
   ) {
     super("rotation:index:Precheck", name, args, opts);
@@ -156,6 +163,107 @@ export class Revocation extends pulumi.CustomResource {
   }
 }
 
+export interface KeySetArgs {
+  secret: string;
+  window: string;
+  forced: number;
+  revoke: boolean;
+  algorithm: string;
+  rsaBits: number;
+  cacheSeconds: number;
+  tokenSeconds: number;
+  skewSeconds: number;
+  handoverSeconds: number;
+  entry: { mount: string; path: string };
+  published: { mount: string; path: string }[];
+  jwksUrls: string[];
+  adoption: ProofSource[];
+  deadlineSeconds: number;
+}
+
+export class KeySet extends pulumi.CustomResource {
+  declare readonly privateKey: pulumi.Output<string>;
+  declare readonly publicKey: pulumi.Output<string>;
+  declare readonly kid: pulumi.Output<string>;
+  declare readonly jwks: pulumi.Output<string>;
+  declare readonly version: pulumi.Output<number>;
+  declare readonly generation: pulumi.Output<number>;
+  declare readonly fingerprint: pulumi.Output<string>;
+  declare readonly holds: pulumi.Output<boolean>;
+  declare readonly retireAt: pulumi.Output<string>;
+  constructor(name: string, args: Inputs<KeySetArgs>, opts?: pulumi.CustomResourceOptions) {
+    const outputs = {
+      privateKey: undefined,
+      publicKey: undefined,
+      kid: undefined,
+      jwks: undefined,
+      version: undefined,
+      generation: undefined,
+      fingerprint: undefined,
+      holds: undefined,
+      retireAt: undefined,
+    };
+    super(
+      "rotation:index:KeySet",
+      name,
+      { ...args, ...outputs },
+      { ...opts, additionalSecretOutputs: ["privateKey", "nextKey"] },
+    );
+  }
+}
+
+export class TransitRotation extends pulumi.CustomResource {
+  declare readonly latestVersion: pulumi.Output<number>;
+  declare readonly generation: pulumi.Output<number>;
+  constructor(
+    name: string,
+    args: Inputs<{ secret: string; mount: string; key: string; window: string; forced: number }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:vault:TransitRotation", name, { ...args, latestVersion: undefined, generation: undefined }, opts);
+  }
+}
+
+/** What a transit key has encrypted. */
+export interface EncryptedArgs {
+  secret: string;
+  mount: string;
+  key: string;
+  version: number;
+  databaseUrl: string;
+  tables: { table: string; key: string; column: string; context?: string }[];
+  kv: { mount: string; path: string; fields: string[] }[];
+  batchSize: number;
+  rowsPerSecond: number;
+}
+
+export class Reencryption extends pulumi.CustomResource {
+  /** That nothing declared is older than. */
+  declare readonly version: pulumi.Output<number>;
+  constructor(name: string, args: Inputs<EncryptedArgs>, opts?: pulumi.CustomResourceOptions) {
+    const databaseUrl = pulumi.secret(args.databaseUrl);
+    super("rotation:vault:Reencryption", name, { ...args, databaseUrl, rows: undefined, entries: undefined }, opts);
+  }
+}
+
+export class TransitMinimum extends pulumi.CustomResource {
+  declare readonly minimum: pulumi.Output<number>;
+  declare readonly retireAt: pulumi.Output<string>;
+  constructor(
+    name: string,
+    args: Inputs<EncryptedArgs & { graceHours: number; atOnce: boolean }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    const databaseUrl = pulumi.secret(args.databaseUrl);
+    super(
+      "rotation:vault:TransitMinimum",
+      name,
+      { ...args, databaseUrl, minimum: undefined, retireAt: undefined },
+      opts,
+    );
+  }
+}
+
 export class RenderEnvVar extends pulumi.CustomResource {
   declare readonly writtenAt: pulumi.Output<string>;
   constructor(
@@ -222,6 +330,24 @@ export class SupabaseLegacyKeys extends pulumi.CustomResource {
   }
 }
 
+export class KubernetesRestart extends pulumi.CustomResource {
+  declare readonly revision: pulumi.Output<string>;
+  constructor(
+    name: string,
+    args: Inputs<{
+      deployment: string;
+      written: string[];
+      reason: string;
+      minimumReplicas: number;
+      timeoutSeconds: number;
+      context?: string;
+    }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:kubernetes:Restart", name, { ...args, revision: undefined, status: undefined }, opts);
+  }
+}
+
 export interface VerificationArgs {
   secret: string;
   value: string;
@@ -268,6 +394,7 @@ export interface PreflightArgs {
   github?: { baseUrl: string; token: pulumi.Input<string>; repositories: string[] };
   renderServices: string[];
   vercelProjects: string[];
+  deployments: { deployment: string; minimumReplicas: number; context?: string }[];
 }
 
 /** What is wrong with the services that the run needs, and what to do about each; empty when all can be used. */

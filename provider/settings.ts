@@ -1,7 +1,10 @@
 // What the plugin is configured with: Pulumi config `rotation:<key>`, else the environment.
+import { readKubeconfig } from "./vendors/kubeconfig.ts";
+import { Kubernetes } from "./vendors/kubernetes.ts";
 import { Render } from "./vendors/render.ts";
 import { Resend } from "./vendors/resend.ts";
 import { Supabase } from "./vendors/supabase.ts";
+import { Vault } from "./vendors/vault.ts";
 import { Vercel } from "./vendors/vercel.ts";
 import { VercelTokens } from "./vendors/vercel-tokens.ts";
 import { Visapi } from "./vendors/visapi.ts";
@@ -21,6 +24,9 @@ const sources = {
   visapiAdminKey: "VISAPI_ADMIN_API_KEY",
   vaultAddress: "VAULT_ADDR",
   vaultToken: "VAULT_TOKEN",
+  vaultNamespace: "VAULT_NAMESPACE",
+  kubeconfig: "KUBECONFIG",
+  kubeContext: "ROTATION_KUBE_CONTEXT",
   slackWebhookUrl: "SLACK_WEBHOOK_URL",
   fingerprintKey: "ROTATION_FINGERPRINT_KEY",
   patienceSeconds: "ROTATION_PATIENCE_SECONDS",
@@ -32,9 +38,12 @@ export const settingNames = Object.keys(sources) as Key[];
 export class Settings {
   #values: Partial<Record<Key, string>> = {};
   #started = new Date();
+  /** Each with its open connections. */
+  readonly #clusters = new Map<string, Kubernetes>();
 
   configure(config: Properties): void {
     this.#values = {};
+    this.#clusters.clear();
     for (const key of settingNames) {
       const configured = reveal(config[key]);
       const value = typeof configured === "string" && configured !== "" ? configured : process.env[sources[key]];
@@ -97,6 +106,17 @@ export class Settings {
     return new VercelTokens(this.get("vercelUrl") ?? "https://api.vercel.com", token, this.patienceSeconds());
   }
 
+  /** @param context of the kubeconfig; empty: `rotation:kubeContext`, else the kubeconfig's current one */
+  kubernetes(context = "", patienceSeconds = this.patienceSeconds()): Kubernetes {
+    const key = `${context}/${patienceSeconds}`;
+    const known = this.#clusters.get(key);
+    if (known) return known;
+    const cluster = readKubeconfig(this.get("kubeconfig"), context || this.get("kubeContext"));
+    const made = new Kubernetes(cluster, patienceSeconds);
+    this.#clusters.set(key, made);
+    return made;
+  }
+
   supabase(): Supabase {
     return new Supabase(
       this.get("supabaseUrl") ?? "https://api.supabase.com",
@@ -120,5 +140,14 @@ export class Settings {
   /** @param key @default the run's own */
   visapi(url: string, key = this.require("visapiAdminKey", "The key for VisAPI's keys")): Visapi {
     return new Visapi(url, key, this.patienceSeconds());
+  }
+
+  vault(): Vault {
+    return new Vault(
+      this.require("vaultAddress", "The address of Vault"),
+      this.require("vaultToken", "The Vault token"),
+      this.patienceSeconds(),
+      this.get("vaultNamespace"),
+    );
   }
 }

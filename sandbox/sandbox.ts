@@ -4,6 +4,10 @@ import { join, resolve } from "node:path";
 import { pathPrefix, pulumiEnvironment, writeEnvironmentFile } from "./environment.ts";
 import { sandboxSecrets } from "./secrets.ts";
 import type { SandboxSecrets } from "./secrets.ts";
+import { kubernetesPorts, startKubernetes } from "./servers/kubernetes.ts";
+import type { Kubernetes } from "./servers/kubernetes.ts";
+import { createWorkloads, intelliflow } from "./servers/kubernetes-workloads.ts";
+import type { WorkloadOptions } from "./servers/kubernetes-workloads.ts";
 import { tryLock } from "./servers/lock.ts";
 import type { Lock } from "./servers/lock.ts";
 import { rememberedPorts } from "./servers/ports.ts";
@@ -15,6 +19,7 @@ import type { Redis } from "./servers/redis.ts";
 import type { ToolchainPaths } from "./servers/toolchain-paths.ts";
 import { startVault } from "./servers/vault.ts";
 import type { Vault } from "./servers/vault.ts";
+import type { KubernetesToolchain } from "./toolchain/kubernetes.ts";
 import { startVendors, vendorPorts } from "./vendors.ts";
 import type { Vendors } from "./vendors.ts";
 
@@ -27,6 +32,8 @@ export interface SandboxOptions {
   log?: (line: string) => void;
   /** How many times faster than real the vendors' rate limits refill. @default 1 */
   limitScale?: number;
+  /** A Kubernetes cluster too, with the Deployments of a team in it. @default none, since it takes half a minute more */
+  kubernetes?: { toolchain: KubernetesToolchain; workloads?: WorkloadOptions };
   /** Called as soon as the folder belongs to this sandbox, before anything is started. */
   owned?: () => void;
 }
@@ -46,6 +53,7 @@ interface Parts {
   redis: Redis;
   vault: Vault;
   vendors: Vendors;
+  kubernetes?: Kubernetes;
 }
 
 /** A running sandbox. Only one at a time has a folder. */
@@ -62,6 +70,8 @@ export class Sandbox {
   readonly supervisor: Supervisor;
   /** Made up at the first start: tokens, passwords, the administrator's API key. */
   readonly secrets: SandboxSecrets;
+  /** The cluster, where one was asked for. */
+  readonly kubernetes: Kubernetes | undefined;
   readonly #parts: Parts;
   #stopped: Promise<void> | undefined;
 
@@ -72,6 +82,7 @@ export class Sandbox {
     this.redis = parts.redis;
     this.vault = parts.vault;
     this.simulators = parts.vendors.simulators;
+    this.kubernetes = parts.kubernetes;
     this.supervisor = parts.supervisor;
     this.secrets = parts.secrets;
     this.#parts = parts;
@@ -164,6 +175,7 @@ async function bringUp(
         keysFile: join(dir, "vault-keys.json"),
       }),
     ).then((vault) => (parts.vault = vault)),
+    ...(options.kubernetes ? [bringUpKubernetes(dir, options.kubernetes, parts as Parts, timed)] : []),
   ];
   // All of them end before an error goes on, so that nothing is started behind the back of the clean-up.
   const failed = (await Promise.allSettled(starts)).find((result) => result.status === "rejected");
@@ -192,9 +204,32 @@ async function bringUp(
     VISAPI_REDIS_ADMIN_URL: redis.adminUrl,
     ...vendors.env,
     ...pulumiEnvironment(dir, toolchain, secrets.pulumiPassphrase),
+    ...kubernetesEnvironment(parts.kubernetes),
   };
   writeEnvironmentFile(dir, env, pathPrefix(toolchain));
   return env;
+}
+
+type Timed = <T>(name: string, what: string, work: Promise<T>) => Promise<T>;
+
+async function bringUpKubernetes(
+  dir: string,
+  { toolchain, workloads = intelliflow }: NonNullable<SandboxOptions["kubernetes"]>,
+  parts: Parts,
+  timed: Timed,
+): Promise<void> {
+  const ports = await rememberedPorts(dir, kubernetesPorts);
+  const start = startKubernetes({ supervisor: parts.supervisor, dir: join(dir, "kubernetes"), toolchain, ports });
+  const what = "existing" in toolchain ? "the cluster of your kubeconfig" : `https://127.0.0.1:${ports.kubernetes}`;
+  parts.kubernetes = await timed("kubernetes", what, start);
+  await createWorkloads(parts.kubernetes.client, workloads);
+}
+
+/** How pulumi and kubectl reach the cluster. */
+function kubernetesEnvironment(kubernetes: Kubernetes | undefined): Record<string, string> {
+  if (!kubernetes) return {};
+  const { kubeconfig, context } = kubernetes;
+  return { KUBECONFIG: kubeconfig, ...(context ? { ROTATION_KUBE_CONTEXT: context } : {}) };
 }
 
 /** Ends what is up: first the consumers and vendors, then their servers, last the claim on the folder. */

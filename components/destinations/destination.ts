@@ -43,6 +43,8 @@ export interface ServiceRollout {
 export interface Delivered {
   resources: pulumi.Resource[];
   rollout?: ServiceRollout;
+  /** Where several services read it, in the order of their restarts. */
+  rollouts?: ServiceRollout[];
 }
 
 export interface Destination {
@@ -51,6 +53,8 @@ export interface Destination {
   /** Whether it must be written before the others: the system of record comes first. */
   first?: boolean;
   deliver(delivery: Delivery): Delivered;
+  /** Entries of Vault that it replaces: their current version must be restorable before. */
+  entries?: (application: string, secret: string) => { mount: string; path: string }[];
   /** Where the consumer behind it proves that it uses the value. */
   proofs(secret: string, overlaps: boolean): ProofSource[];
   health: string[];

@@ -20,6 +20,7 @@ export function vaultKv({ mount = "secret", path }: VaultArgs = {}): Destination
     first: true,
     health: [],
     proofs: () => [],
+    entries: (application, secret) => [{ mount, path: path ?? `${application}/${secret}` }],
     deliver: ({ application, secret, current, generation, window, part, options }) => {
       const entry = new vault.kv.SecretV2(
         part("vault"),

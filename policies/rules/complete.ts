@@ -10,6 +10,9 @@ export interface CompleteConfig {
   except: string[];
 }
 
+/** Old versions and keys are kept by these themselves, until a later step ends them. */
+const overlapping = new Set(["rotation:index:KeySet", "rotation:vault:TransitRotation"]);
+
 const application = "secret-rotation:index:Application";
 
 export const complete = stackRule<CompleteConfig>({
@@ -39,9 +42,10 @@ export const complete = stackRule<CompleteConfig>({
 
 function missing(secret: string, own: Placed[], resources: Placed[]): Finding[] {
   const schedule = own.find(({ type }) => type === types.schedule);
-  const targets = own.filter(({ type }) => type in destinations);
+  // What a transit key has encrypted is all that ever meets it: the key itself never leaves Vault.
+  const targets = own.filter(({ type }) => type in destinations || type === "rotation:vault:Reencryption");
   // An issued credential overlaps at its service: two are valid there until a revocation ends one.
-  const overlap = own.find(({ type }) => type === types.overlap || type === types.credential);
+  const overlap = own.find(({ type }) => type === types.overlap || type === types.credential || overlapping.has(type));
   const [first] = [...targets, ...(overlap ? [overlap] : [])];
   if (!schedule)
     return first

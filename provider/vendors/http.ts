@@ -13,6 +13,8 @@ export interface Vendor {
   tokenName: string;
   /** Seconds after which a call is given up for good; @default 180 */
   patienceSeconds?: number;
+  /** Sends the requests. @default the built-in `fetch` */
+  fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 
 export interface Call {
@@ -70,7 +72,7 @@ async function attempt(vendor: Vendor, call: Call, repeatable: boolean, deadline
   let response: Response;
   let text: string;
   try {
-    response = await fetch(vendor.baseUrl + call.path, {
+    response = await (vendor.fetch ?? fetch)(vendor.baseUrl + call.path, {
       method: call.method,
       headers: {
         accept: "application/json",

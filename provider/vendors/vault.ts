@@ -103,9 +103,11 @@ export class Vault {
 
   /** How many versions the mount keeps where an entry says nothing. */
   async maxVersions(mount: string): Promise<number> {
-    const reply = await this.#call("GET", `/${mount}/config`, `read the settings of the mount "${mount}"`);
-    // 0 stands for Vault's own default.
-    return (reply.body as { data: { max_versions: number } }).data.max_versions || 10;
+    const reply = await this.#call("GET", `/${mount}/config`, `read the settings of the mount "${mount}"`, {
+      accept: [403],
+    });
+    // 0, like a token that may not look, stands for Vault's own default.
+    return (reply.body as { data?: { max_versions: number } } | null)?.data?.max_versions || 10;
   }
 
   async transitKey(mount: string, key: string): Promise<TransitKey> {

@@ -93,10 +93,7 @@ async function byKind(kind: string, step: Step): Promise<{ kubeconfig: string; c
     step.done(`cluster ${kindCluster}`);
     return { kubeconfig: file, context: `kind-${kindCluster}` };
   } catch (error) {
-    const said = ((error as { stderr?: string }).stderr ?? "")
-      .trim()
-      .split("\n")
-      .at(-1);
+    const said = ((error as { stderr?: string }).stderr ?? "").trim().split("\n").at(-1);
     step.failed(`not usable here (${said || "it failed"}); a control plane of our own takes its place`);
     return undefined;
   }

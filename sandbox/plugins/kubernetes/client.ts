@@ -74,7 +74,10 @@ export class KubeClient {
           headers: {
             accept: "application/json",
             ...(token ? { authorization: `Bearer ${token}` } : {}),
-            ...(body ? { "content-type": call.contentType ?? "application/json" } : {}),
+            ...(body
+              ? // Node frames the body of a DELETE only by its length.
+                { "content-type": call.contentType ?? "application/json", "content-length": Buffer.byteLength(body) }
+              : {}),
           },
         },
         (response) => {

@@ -36,6 +36,9 @@ export function manager(object: Properties, outputs: Properties = {}): string {
   );
 }
 
+/** The name of plain creates, and of everything that was written before server-side apply. */
+export const clientSide = "pulumi-kubernetes";
+
 export function managedFields(object: KubeObject): ManagedField[] {
   const fields = object.metadata?.["managedFields"];
   return Array.isArray(fields) ? (fields as ManagedField[]) : [];
@@ -47,8 +50,7 @@ export function ownedBy(live: KubeObject, name: string): ManagedField[] | undefi
   const taken = all.filter(
     (field) =>
       field.subresource === undefined &&
-      // What a plain create wrote under the very name counts too: the server keeps the two apart.
-      (earlier.includes(field.manager) || (field.manager === name && field.operation === "Update")) &&
+      earlier.includes(field.manager) &&
       !(field.manager === name && field.operation === "Apply"),
   );
   if (!taken.length) return undefined;

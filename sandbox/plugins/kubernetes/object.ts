@@ -7,7 +7,7 @@ import { hasUnknown, type Properties, type Value } from "../../../provider/wire/
 import { redacted, textsIn } from "../shared/redact.ts";
 import { KubeError, Unreachable, type KubeObject } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
-import { manager, ownedBy } from "./managers.ts";
+import { clientSide, manager, ownedBy } from "./managers.ts";
 import * as shape from "./shape.ts";
 
 /** A kind of the core API, version v1. */
@@ -73,8 +73,8 @@ export function kubeObject(kind: Kind, cluster: Cluster): Resource {
       const full = shape.qualifiedName(object);
       try {
         const live = await withRetries(preview, async () => {
-          const query = { fieldManager, ...(preview ? { dryRun: "All" } : {}) };
-          if (cluster.upsert) return apply(object, fieldManager, preview, undefined);
+          if (cluster.upsert) return apply(object, fieldManager, preview);
+          const query = { fieldManager: clientSide, ...(preview ? { dryRun: "All" } : {}) };
           const { body } = await cluster.call("POST", path(object, ""), { body: object, query });
           return body;
         });
