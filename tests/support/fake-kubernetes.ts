@@ -161,7 +161,7 @@ function stored(apiVersion: string, kind: string, name: string): Stored {
 
 /** The keys of `data` that the object sets. */
 function keysOf(object: KubeObject): string[] {
-  return Object.keys((object["data"] ?? {}) as object);
+  return Object.keys(object["data"] ?? {});
 }
 
 const ownedKeys = (field: ManagedField): string[] =>
