@@ -1,0 +1,42 @@
+# The rotation stack: writes secrets, rotates the transit key, re-encrypts. It cannot decrypt, export or delete
+# anything, and cannot change what it may do.
+
+# Entries of KV v2: new versions, and what the engine shows of them. No delete, no destroy.
+path "secret/data/visapi/*" {
+  capabilities = ["create", "update", "patch", "read"]
+}
+path "secret/metadata/visapi/*" {
+  capabilities = ["create", "update", "patch", "read", "list"]
+}
+path "secret/data/intelliflow/*" {
+  capabilities = ["create", "update", "patch", "read"]
+}
+path "secret/metadata/intelliflow/*" {
+  capabilities = ["create", "update", "patch", "read", "list"]
+}
+# How many versions the mount keeps: the backup of what is about to be replaced.
+path "secret/config" {
+  capabilities = ["read"]
+}
+
+# The transit key: a new version, its state, and only its minimum among its settings.
+path "transit/keys/intelliflow-data" {
+  capabilities = ["read"]
+}
+path "transit/keys/intelliflow-data/rotate" {
+  capabilities = ["update"]
+}
+path "transit/keys/intelliflow-data/config" {
+  capabilities = ["update"]
+  allowed_parameters = {
+    "min_decryption_version" = []
+  }
+}
+path "transit/rewrap/intelliflow-data" {
+  capabilities = ["update"]
+}
+
+# The vault provider works with a short-lived child of the token it is given.
+path "auth/token/create" {
+  capabilities = ["update"]
+}
