@@ -75,6 +75,7 @@ export class StoresLoad {
     current: () => Promise<string>,
   ): Promise<void> {
     let connection = await open(await current());
+    let last: Promise<unknown> = Promise.resolve();
     const follow = async (): Promise<void> => {
       while (this.#running) {
         await new Promise((resolve) => setTimeout(resolve, 500));
@@ -83,13 +84,15 @@ export class StoresLoad {
           if (url === connection.url) continue;
           const old = connection;
           connection = await open(url);
+          // What is under way on the old one may end first.
+          await last.catch(() => undefined);
           await old.close();
         } catch (error) {
           this.failures.push(`${kind} could not follow: ${(error as Error).message}`);
         }
       }
     };
-    await Promise.all([follow(), this.#repeat(kind, 5, () => connection.use())]);
+    await Promise.all([follow(), this.#repeat(kind, 5, () => (last = connection.use()))]);
     await connection.close();
   }
 }
