@@ -153,7 +153,8 @@ describe("interrupted runs on the real engine", () => {
       const [old, before] = [values(), await world.inventory("inventory")];
       const session = await signIn(world.sandbox.env["VISAPI_API_URL"] ?? "");
       const cut = await killed(({ kind }) => kind === "deploy.create", victims);
-      if (victims !== "engine") for (const error of cut.errors) assert.match(error, /rpc error|transport|plugin|error reading from server/i);
+      if (victims !== "engine")
+        for (const error of cut.errors) assert.match(error, /rpc error|transport|plugin|error reading from server/i);
       const half = values();
       assert.notEqual(half["JWT_SECRET"], old["JWT_SECRET"]);
       const begun = deploys();
