@@ -61,6 +61,8 @@ async function startOwn(options: KubernetesOptions, programs: ControlPlaneProgra
 
   await startEtcd(options, programs.etcd, authority);
   let apiserver = await startApiServer(options, programs.apiserver, authority, client);
+  // An earlier kwok holds its nodes until its leases run out; this one would wait for that.
+  await client.call("DELETE", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", { accept: [404] });
   await Promise.all([
     supervisor.start({
       name: "kube-controller-manager",
