@@ -2,14 +2,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Application, type InventoryRow } from "../components/application.ts";
 import { RenderService } from "../components/destinations/render.ts";
-import { vaultKv } from "../components/destinations/vault.ts";
 import { VercelProject } from "../components/destinations/vercel.ts";
-import { GeneratedSecret } from "../components/generated-secret.ts";
 import { preflight } from "../components/preflight.ts";
-import { PrefixSecret } from "../components/prefix-secret.ts";
 import { setting, type StackSettings } from "../components/stack.ts";
 import { handOvers, repository } from "./visapi-hand-overs.ts";
 import { vendorKeys } from "./visapi-keys.ts";
+import { signing } from "./visapi-signing.ts";
 import { stores } from "./visapi-stores.ts";
 
 /** Declares VisAPI's secrets; resolves to the inventory. */
@@ -45,44 +43,7 @@ export async function visapi(stack: StackSettings): Promise<pulumi.Output<Invent
   // Sessions and tokens live for an hour; a day of both values leaves room for clients that slept.
   const overlap = { graceHours: stack.environment === "production" ? 24 : 1 };
 
-  const jwt = new GeneratedSecret(application, "JWT_SECRET", {
-    class: "HIGH",
-    owner,
-    intervalDays: 30,
-    format: "hex",
-    length: 64,
-    overlap,
-    destinations: [vaultKv(), api.variable()],
-  });
-  // Both sign what users hold: never changed in the same run, so that trouble with one is not hidden by the other.
-  new GeneratedSecret(application, "SESSION_SECRET", {
-    class: "HIGH",
-    owner,
-    intervalDays: 30,
-    format: "hex",
-    length: 64,
-    overlap,
-    apartFrom: jwt,
-    destinations: [vaultKv(), api.variable()],
-  });
-  // The API checks it, the front end's scheduled calls send it.
-  new GeneratedSecret(application, "CRON_SECRET", {
-    class: "MEDIUM",
-    owner,
-    intervalDays: 30,
-    format: "hex",
-    length: 32,
-    overlap,
-    destinations: [vaultKv(), api.variable(), frontend.variable()],
-  });
-  new PrefixSecret(application, "API_KEY_PREFIX", {
-    class: "LOW",
-    owner,
-    intervalDays: 90,
-    stem: "vapi",
-    warning: "every API key issued under the old prefix stops working once the API restarts",
-    destinations: [vaultKv(), api.variable()],
-  });
+  signing(application, { owner, overlap, api, frontend });
   stores(application, { owner, graceHours: overlap.graceHours, api });
   handOvers(application, owner, () => api.variable());
   vendorKeys(application, { owner, graceHours: overlap.graceHours, api, apiUrl, frontend, repository });

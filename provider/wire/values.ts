@@ -57,7 +57,8 @@ export function hasUnknown(value: Value): boolean {
 export function same(a: Value, b: Value): boolean {
   const [x, y] = [reveal(a) ?? null, reveal(b) ?? null];
   if (x instanceof Unknown || y instanceof Unknown) return false;
-  if (Array.isArray(x) && Array.isArray(y)) return x.length === y.length && x.every((item: Value, i) => same(item, (y as Value[])[i]));
+  if (Array.isArray(x) && Array.isArray(y))
+    return x.length === y.length && x.every((item: Value, i) => same(item, (y as Value[])[i]));
   if (isObject(x) && isObject(y))
     return [...new Set([...Object.keys(x), ...Object.keys(y)])].every((k) => same(x[k], y[k]));
   return x === y;
