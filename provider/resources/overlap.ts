@@ -24,9 +24,14 @@ export function overlap(settings: Settings): Resource {
   return {
     token: "rotation:index:Overlap",
     check: (request) => check(request, settings.now()),
-    diff: ({ oldInputs, inputs }) => {
-      const keys = ["secret", "window", "forced", "generation", "holds", "restoredAt"];
-      return { changed: keys.filter((key) => reveal(oldInputs[key]) !== reveal(inputs[key])), replaces: [] };
+    diff: ({ oldInputs, oldOutputs, inputs }) => {
+      const keys = ["secret", "window", "forced", "generation", "restoredAt"];
+      const changed = keys.filter((key) => reveal(oldInputs[key]) !== reveal(inputs[key]));
+      // The outputs tell whether an end that was due has happened; what kept it is asked again in each run.
+      return {
+        changed: flag(oldOutputs, "holds") === flag(inputs, "holds") ? changed : [...changed, "holds"],
+        replaces: [],
+      };
     },
     create: async ({ inputs, preview }) => ({
       id: text(inputs, "secret"),
@@ -126,10 +131,22 @@ async function update(
   { inputs, oldInputs, oldOutputs, preview, log }: UpdateRequest,
 ): Promise<Properties> {
   const rotated = number(inputs, "generation", 1) !== number(oldInputs, "generation", 1);
-  const ends = flag(oldInputs, "holds") && (rotated || !flag(inputs, "holds"));
+  const ends = flag(oldOutputs, "holds") && (rotated || !flag(inputs, "holds"));
   const restores = text(inputs, "restoredAt") !== text(oldInputs, "restoredAt");
   const asked = restores || number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
-  if (ends && !asked && !preview) await proveAdoption(inputs, text(oldOutputs, "current"), log.info);
+  const unsafe = ends && !asked && !preview ? await unproven(inputs, text(oldOutputs, "current"), log.info) : undefined;
+  if (unsafe && rotated)
+    throw new Error(
+      `${text(inputs, "secret")} is due again, but its previous value may be in use: ${unsafe} Mend the consumer and run again, or raise its generation with a reason to end the previous value now.`,
+    );
+  if (unsafe) {
+    // Not an error: what comes after this step may be what the consumer waits for.
+    log.warn(
+      `The previous value of ${text(inputs, "secret")} stays valid, since its end is not safe: ${unsafe} The next run asks again.`,
+    );
+    const { current, previous, retireAt } = oldOutputs;
+    return outputs(settings, { ...inputs, holds: true, retireAt }, current, previous, preview);
+  }
   const before = rotated ? oldOutputs["current"] : oldOutputs["previous"];
   const previous = flag(inputs, "holds") ? before : secret("");
   const current = restores
@@ -153,22 +170,23 @@ async function broughtBack(settings: Settings, inputs: Properties, preview: bool
   return secret((await keptVersion(entry, number(restore, "generation", 0))).value);
 }
 
-/** A previous value ends only while every consumer proves, now, that it uses the current one. */
-async function proveAdoption(inputs: Properties, current: string, info: (message: string) => void): Promise<void> {
+/** A previous value ends only while every consumer proves, now, that it uses the current one: says who does not. */
+async function unproven(
+  inputs: Properties,
+  current: string,
+  info: (message: string) => void,
+): Promise<string | undefined> {
   const sources = list<Properties>(inputs, "adoption") as unknown as ProofSource[];
   if (sources.length === 0) {
     info(
       "No consumer can prove that it uses the current value; the previous one ends by the declared grace period alone.",
     );
-    return;
+    return undefined;
   }
   const seconds = number(inputs, "deadlineSeconds", 60);
   const results = await Promise.allSettled(sources.map((source) => prove(source, current, seconds)));
   const failed = results.flatMap((result) => (result.status === "rejected" ? [(result.reason as Error).message] : []));
-  if (failed.length)
-    throw new Error(
-      `The previous value of ${text(inputs, "secret")} stays valid, since its end is not safe: ${failed.join(" ")} Mend the consumer and run again.`,
-    );
+  return failed.length ? failed.join(" ") : undefined;
 }
 
 function outputs(

@@ -230,4 +230,27 @@ describe("rotation on the real engine", () => {
     assert.equal((await use(api, session)).token, 200);
     assert.ok(!existsSync(unhealthy()));
   });
+
+  it("keeps the old value beyond its grace while no consumer has the new one, and heals", async () => {
+    world.now = world.later(50);
+    const [session, old] = [await signIn(api), values(world)];
+    world.sandbox.simulators.render.failBuilds(world.sandbox.env["RENDER_SERVICE_ID"] ?? "");
+    const target = ["--target", "**::visapi/JWT_SECRET/**"];
+    const failed = await world.up({ args: target });
+    assert.match(failed.output, /ended as "build_failed"\. The old instances serve on/);
+    assert.equal((await use(api, session)).token, 200);
+
+    world.now = world.later(1);
+    const healed = await world.up({ args: target });
+    assert.equal(healed.code, 0, healed.output);
+    assert.match(healed.output, /The previous value of visapi\/JWT_SECRET stays valid, since its end is not safe/);
+    const now = values(world);
+    assert.equal(now["JWT_SECRET_PREVIOUS"], old["JWT_SECRET"]);
+    assert.equal((await use(api, session)).token, 200, "through the whole of it");
+
+    const ended = await world.up({ args: target });
+    assert.equal(ended.code, 0, ended.output);
+    assert.deepEqual([values(world)["JWT_SECRET"], values(world)["JWT_SECRET_PREVIOUS"]], [now["JWT_SECRET"], ""]);
+    assert.equal((await use(api, session)).token, 401, "now that every instance has the new value");
+  });
 });
