@@ -107,13 +107,18 @@ function planned(name: string, mine: PreviewStep[], all: PreviewStep[], why: str
   const schedule = find(every, ({ urn }) => typeOf(urn) === "rotation:index:Schedule");
   const material = find(
     every,
-    ({ newState }) => typeof newState?.inputs?.["generation"] === "number" && "holds" in (newState.inputs ?? {}),
+    ({ urn, newState }) =>
+      typeof newState?.inputs?.["generation"] === "number" &&
+      ("holds" in (newState.inputs ?? {}) || typeOf(urn) === "rotation:index:Credential"),
   );
   const [before, after] = [schedule?.oldState?.inputs ?? {}, schedule?.newState?.inputs ?? {}];
   const [was, becomes] = [material?.oldState?.inputs ?? {}, material?.newState?.inputs ?? {}];
   const made = every.some(({ op, urn }) => op === "create" && typeOf(urn) === "rotation:index:Schedule");
   const gone = every.every(({ op }) => op === "delete");
   const rotates = was["generation"] !== becomes["generation"];
+  const ends = mine.some(
+    ({ urn, newState }) => typeOf(urn) === "rotation:index:Revocation" && newState?.inputs?.["due"] === true,
+  );
   const delivers = mine.some((step) => destinationOf(asResource(step)) !== undefined);
   const what: What = gone
     ? "removed"
@@ -121,7 +126,7 @@ function planned(name: string, mine: PreviewStep[], all: PreviewStep[], why: str
       ? "created"
       : rotates
         ? "rotated"
-        : was["holds"] === true && becomes["holds"] !== true
+        : ends || (was["holds"] === true && becomes["holds"] !== true)
           ? "previous value ends"
           : delivers || mine.some(({ urn }) => typeOf(urn) === "rotation:index:Verification")
             ? "finished"
