@@ -27,7 +27,7 @@ export function deadLock(
 }
 
 /** Whether the process lives and, where the system tells, is a pulumi: numbers are given out again. */
-function isPulumi(pid: number): boolean {
+export function isPulumi(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {

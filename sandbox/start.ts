@@ -6,7 +6,7 @@ import type { InventoryRow } from "../components/application.ts";
 import { table } from "../cli/table.ts";
 import { connectOrStart, stopSandbox } from "./client.ts";
 import { chosenDir } from "./daemon-file.ts";
-import { ensureStack, pulumi, repository } from "./stack.ts";
+import { clearDeadLocks, ensureStack, pulumi, repository } from "./stack.ts";
 import { ensureToolchain, summary } from "./toolchain/toolchain.ts";
 
 /** Runs pulumi on this terminal; resolves to its exit code. */
@@ -47,6 +47,7 @@ try {
   let code = 0;
   if (!interrupted && !process.argv.includes("--no-up")) {
     await ensureStack(dir, env);
+    if (clearDeadLocks(dir)) console.log("✓ stack          took away the lock of a run that was killed");
     console.log();
     code = await onTerminal(["up", "--yes", "--skip-preview", "--suppress-outputs"], env);
     if (code === 0) await show(env);
