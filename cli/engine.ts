@@ -170,7 +170,7 @@ export class Engine {
   /** `pulumi up` with the policy pack; the engine's events come as they happen. */
   async up(targets: string[], onEvent: (event: EngineEvent) => void): Promise<Ran> {
     const args = ["up", "--yes", "--skip-preview", "--json", ...policies, ...targetArguments(targets)];
-    return this.#unlocked(() =>
+    const ran = await this.#unlocked(() =>
       this.run(args, {
         onLine: (line) => {
           try {
@@ -181,6 +181,9 @@ export class Engine {
         },
       }),
     );
+    if (ran.code === 0 && /pending operations from previous/.test(ran.stdout + ran.stderr))
+      await this.run(forgetPending);
+    return ran;
   }
 
   /** Tries once more when all that stood in the way was the lock of a run on this machine that is no more. */
@@ -193,6 +196,20 @@ export class Engine {
     return attempt();
   }
 }
+
+/**
+ * Pulumi remembers creations that a killed run began until they are cleared, and warns of them in every run. Ours find
+ * what they began by its name and have just been gone through, so there is nothing left to look up.
+ */
+export const forgetPending = [
+  "refresh",
+  "--clear-pending-creates",
+  "--yes",
+  "--skip-preview",
+  "--suppress-progress",
+  "--target",
+  "**::nothing",
+];
 
 const policies = ["--policy-pack", join(repository, "policies")];
 

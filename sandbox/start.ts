@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import type { InventoryRow } from "../components/application.ts";
+import { forgetPending } from "../cli/engine.ts";
 import { table } from "../cli/table.ts";
 import { connectOrStart, stopSandbox } from "./client.ts";
 import { chosenDir } from "./daemon-file.ts";
@@ -47,9 +48,11 @@ try {
   let code = 0;
   if (!interrupted && !process.argv.includes("--no-up")) {
     await ensureStack(dir, env);
-    if (clearDeadLocks(dir)) console.log("✓ stack          took away the lock of a run that was killed");
+    const killed = clearDeadLocks(dir) > 0;
+    if (killed) console.log("✓ stack          took away the lock of a run that was killed");
     console.log();
     code = await onTerminal(["up", "--yes", "--skip-preview", "--suppress-outputs"], env);
+    if (code === 0 && killed) await pulumi(forgetPending, { env });
     if (code === 0) await show(env);
     process.exitCode = code;
   }
