@@ -77,11 +77,13 @@ function runChild(file: string): Promise<{ output: string; count: Count }> {
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
     child.on("close", () => {
-      const [, passed, failed] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? ["", "0", "1"];
+      const [, passed = "0", failed = "0"] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? [];
       const shown = output
         .split("\n")
         .filter((line) => line.trim() && !/^── |^\d+ passed, |^tests\/.* \d+ s$/.test(line));
-      resolve({ output: shown.join("\n"), count: { passed: Number(passed), failed: Number(failed) } });
+      // A file of which nothing ran has failed.
+      const ran = Number(passed) + Number(failed) > 0;
+      resolve({ output: shown.join("\n"), count: { passed: Number(passed), failed: ran ? Number(failed) : 1 } });
     });
   });
 }
