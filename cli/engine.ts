@@ -52,7 +52,7 @@ export class Engine {
 
   /** @param stack `--stack`; left out: PULUMI_STACK, else the one that is selected */
   constructor(env: NodeJS.ProcessEnv, stack: string | undefined, say: (text: string) => void) {
-    this.#env = env;
+    this.#env = stack === undefined ? env : forStack(env, stack);
     this.#stack = stack;
     this.#say = say;
   }
@@ -195,6 +195,19 @@ export class Engine {
     await this.#ask(["cancel", "--yes"]);
     return attempt();
   }
+}
+
+/**
+ * An environment in which pulumi works on another stack. Where PULUMI_OPTION_CONFIG_FILE names one stack's file, that of
+ * the other is `Pulumi.<stack>.yaml` beside it.
+ */
+export function forStack<T extends NodeJS.ProcessEnv>(env: T, stack: string): T {
+  const file = env["PULUMI_OPTION_CONFIG_FILE"];
+  return {
+    ...env,
+    PULUMI_STACK: stack,
+    ...(file ? { PULUMI_OPTION_CONFIG_FILE: join(dirname(file), `Pulumi.${stack}.yaml`) } : {}),
+  };
 }
 
 /**

@@ -43,6 +43,8 @@ export interface HandedOver {
 
 export interface StackSettings {
   environment: Environment;
+  /** Names of the applications that this stack rotates, of those that the program knows. */
+  applications: string[];
   /** Hours between scheduled runs; what falls due before the next run is rotated in this one. */
   leadHours: number;
   /** UTC hours in which the clock may rotate, `from` inclusive, `to` exclusive. Left out: any. */
@@ -61,7 +63,10 @@ export interface StackSettings {
   handedOver: Record<string, HandedOver>;
 }
 
-const defaults: Record<Environment, Omit<StackSettings, "environment" | "forced" | "restored" | "handedOver">> = {
+const defaults: Record<
+  Environment,
+  Omit<StackSettings, "environment" | "applications" | "forced" | "restored" | "handedOver">
+> = {
   production: { leadHours: 24, hours: { from: 2, to: 6 }, noticeHours: 24, verificationSeconds: 60, halfLength: false },
   staging: { leadHours: 24, noticeHours: 0, verificationSeconds: 30, halfLength: true },
   sandbox: { leadHours: 24, noticeHours: 0, verificationSeconds: 30, halfLength: false },
@@ -69,10 +74,12 @@ const defaults: Record<Environment, Omit<StackSettings, "environment" | "forced"
 
 /**
  * Reads `<project>:environment` (default: the stack's name) and the settings that differ from that environment's.
- * @param applications the names of all that the stack declares; a rotation asked for any other is refused
+ * @param known the names of all applications that the program can declare; `applications` in the config chooses among
+ * them (default: all), and a rotation asked for any other is refused
  * @throws RunError that says what to type when a setting makes no sense
  */
-export function readStack(config: pulumi.Config, applications: string[]): StackSettings {
+export function readStack(config: pulumi.Config, known: string[]): StackSettings {
+  const applications = readApplications(config, known);
   const environment = config.get("environment") ?? pulumi.getStack();
   if (environment !== "production" && environment !== "staging" && environment !== "sandbox") {
     throw new pulumi.RunError(
@@ -88,6 +95,7 @@ export function readStack(config: pulumi.Config, applications: string[]): StackS
   const hours = config.getObject<{ from: number; to: number }>("hours") ?? base.hours;
   return {
     environment,
+    applications,
     leadHours,
     ...(hours ? { hours } : {}),
     noticeHours: config.getNumber("noticeHours") ?? base.noticeHours,
@@ -97,6 +105,18 @@ export function readStack(config: pulumi.Config, applications: string[]): StackS
     restored: readAsked<Restored>(config, "restored", applications),
     handedOver: readAsked<HandedOver>(config, "handedOver", applications),
   };
+}
+
+function readApplications(config: pulumi.Config, known: string[]): string[] {
+  const chosen = config.getObject<unknown>("applications") ?? known;
+  const fault = (what: string): never => {
+    throw new pulumi.RunError(
+      `applications is ${what}; name those that this stack rotates, of ${known.join(", ")}: pulumi config set --path 'applications[0]' ${known[0]}`,
+    );
+  };
+  if (!Array.isArray(chosen) || !chosen.length) return fault(chosen instanceof Array ? "empty" : "no list");
+  const unknown = chosen.find((name) => !known.includes(name as string)) as unknown;
+  return unknown === undefined ? [...new Set(chosen as string[])] : fault(`given "${String(unknown)}"`);
 }
 
 /** Entries by secret that `rotate` writes, checked as far as both kinds agree. */

@@ -8,17 +8,23 @@ import { cacheRoot } from "./toolchain/cache.ts";
 /** File in the sandbox's folder that a shell can read the environment from (0600, since it holds the tokens). */
 export const environmentFile = "env.sh";
 
-/** Name of the stack that runs against the sandbox. */
-export const stackName = "sandbox";
+/** The applications of the sandbox, each with a stack of its own: VisAPI's does not wait for Kubernetes. */
+export const applications = ["visapi", "intelliflow"] as const;
+export type ApplicationName = (typeof applications)[number];
+
+/** Name of the stack that rotates an application against the sandbox. */
+export function stackName(application: ApplicationName): string {
+  return application === "visapi" ? "sandbox" : `sandbox-${application}`;
+}
 
 /** What pulumi itself needs; endpoints and tokens of servers and vendors come on top. */
 export function pulumiEnvironment(dir: string, toolchain: ToolchainPaths, passphrase: string): Record<string, string> {
   return {
     PULUMI_BACKEND_URL: `file://${join(dir, "state")}`,
     PULUMI_CONFIG_PASSPHRASE: passphrase,
-    PULUMI_STACK: stackName,
+    PULUMI_STACK: stackName("visapi"),
     // The CLI takes any flag from the environment; so a plain `pulumi up` uses the sandbox's own configuration.
-    PULUMI_OPTION_CONFIG_FILE: join(dir, `Pulumi.${stackName}.yaml`),
+    PULUMI_OPTION_CONFIG_FILE: join(dir, `Pulumi.${stackName("visapi")}.yaml`),
     // Every run against the sandbox is checked by the pack, also one that a person starts by hand.
     PULUMI_OPTION_POLICY_PACK: fileURLToPath(new URL("../policies", import.meta.url)),
     PULUMI_SKIP_UPDATE_CHECK: "true",

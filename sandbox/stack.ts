@@ -5,15 +5,16 @@ import { hostname as host, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isPulumi } from "../cli/locks.ts";
-import { stackName } from "./environment.ts";
+import { forStack } from "../cli/engine.ts";
+import { stackName, type ApplicationName } from "./environment.ts";
 import { sandboxSecrets } from "./secrets.ts";
 import { writePrivate } from "./servers/wait.ts";
 
 export const repository = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
-/** Where the stack's configuration lives: beside its state, so that the repository's own file never changes. */
-export function configFile(dir: string): string {
-  return join(dir, `Pulumi.${stackName}.yaml`);
+/** Where a stack's configuration lives: beside its state, so that the repository's own file never changes. */
+export function configFile(dir: string, application: ApplicationName = "visapi"): string {
+  return join(dir, `Pulumi.${stackName(application)}.yaml`);
 }
 
 export interface Ran {
@@ -75,47 +76,59 @@ export function clearDeadLocks(dir: string): number {
 }
 
 /**
- * Makes the stack if the state has none yet.
+ * Makes an application's stack if the state has none yet.
  * @param dir the sandbox's folder
+ * @param env the sandbox's environment
+ * @returns the environment in which pulumi works on that stack
  * @throws with what pulumi said
  */
-export async function ensureStack(dir: string, env: Record<string, string>): Promise<void> {
-  const config = configFile(dir);
-  if (existsSync(config)) return;
+export async function ensureStack(
+  dir: string,
+  env: Record<string, string>,
+  application: ApplicationName = "visapi",
+): Promise<Record<string, string>> {
+  const name = stackName(application);
+  const config = configFile(dir, application);
+  const own = forStack(env, name);
+  if (existsSync(config)) return own;
   const scratch = mkdtempSync(join(tmpdir(), "sandbox-stack-"));
   try {
     cpSync(join(repository, "Pulumi.yaml"), join(scratch, "Pulumi.yaml"));
-    cpSync(join(repository, `Pulumi.${stackName}.yaml`), join(scratch, `Pulumi.${stackName}.yaml`));
+    cpSync(join(repository, `Pulumi.${name}.yaml`), join(scratch, `Pulumi.${name}.yaml`));
     const rest = { ...env };
     for (const name of ["PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE", "PULUMI_OPTION_POLICY_PACK"]) delete rest[name];
-    const made = await pulumi(["stack", "init", stackName, "--non-interactive"], { env: rest, cwd: scratch });
+    const made = await pulumi(["stack", "init", name, "--non-interactive"], { env: rest, cwd: scratch });
     if (made.code !== 0 && !made.stderr.includes("already exists"))
       throw new Error(`The stack could not be made: ${made.stderr || made.stdout}`);
-    writePrivate(config, readFileSync(join(scratch, `Pulumi.${stackName}.yaml`), "utf8"));
+    writePrivate(config, readFileSync(join(scratch, `Pulumi.${name}.yaml`), "utf8"));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-  await handOver(dir, env);
+  await handOver(dir, own, application);
+  return own;
 }
 
 /** Brings what in real life a person fetches from a vendor's pages, so that the first run has all of it. */
-async function handOver(dir: string, env: Record<string, string>): Promise<void> {
+async function handOver(dir: string, env: Record<string, string>, application: ApplicationName): Promise<void> {
   const secrets = sandboxSecrets(dir);
-  const values: Record<string, string | undefined> = {
-    CGB_API_KEY: secrets.cgbApiKey,
-    SLACK_BOT_TOKEN: secrets.slackBotToken,
-    SLACK_SIGNING_SECRET: secrets.slackSigningSecret,
-    SLACK_WEBHOOK_URL: env["SLACK_WEBHOOK_URL"],
-    RENDER_API_KEY: secrets.renderApiKey,
-    UPSTASH_API_KEY: secrets.upstashApiKey,
-    CODECOV_TOKEN: secrets.codecovToken,
+  const values: Record<ApplicationName, Record<string, string | undefined>> = {
+    visapi: {
+      CGB_API_KEY: secrets.cgbApiKey,
+      SLACK_BOT_TOKEN: secrets.slackBotToken,
+      SLACK_SIGNING_SECRET: secrets.slackSigningSecret,
+      SLACK_WEBHOOK_URL: env["SLACK_WEBHOOK_URL"],
+      RENDER_API_KEY: secrets.renderApiKey,
+      UPSTASH_API_KEY: secrets.upstashApiKey,
+      CODECOV_TOKEN: secrets.codecovToken,
+    },
+    intelliflow: {},
   };
-  for (const [name, value] of Object.entries(values)) {
+  for (const [name, value] of Object.entries(values[application])) {
     if (!value) continue;
-    const set = await pulumi(["config", "set", "--secret", `visapi:${name}`, "--non-interactive"], {
+    const set = await pulumi(["config", "set", "--secret", `${application}:${name}`, "--non-interactive"], {
       env,
       input: value,
     });
-    if (set.code !== 0) throw new Error(`visapi:${name} could not be set: ${set.stderr || set.stdout}`);
+    if (set.code !== 0) throw new Error(`${application}:${name} could not be set: ${set.stderr || set.stdout}`);
   }
 }

@@ -99,6 +99,7 @@ export class World {
   async #run(command: string[], settings: RunSettings): Promise<Run> {
     const { now = this.now, args = [], env = {}, program = this.program, onStart, onOutput } = settings;
     await ensureStack(this.dir, this.sandbox.env);
+    if (program) this.#declareAll();
     const log = join(this.dir, `events-${++this.#runs}.json`);
     const started = Date.now();
     const ran = await pulumi([...command, "--non-interactive", "--event-log", log, ...args], {
@@ -174,8 +175,24 @@ export class World {
     const own = JSON.parse(/^config: (\{.*\})$/m.exec(before)?.[1] ?? "{}") as Record<string, unknown>;
     for (const [key, value] of Object.entries(own))
       if (typeof value === "object" && value !== null && "secure" in value) kept.push([key, value]);
-    const whole = { "secret-rotation:environment": "sandbox", ...Object.fromEntries(kept), ...config };
+    const whole = {
+      "secret-rotation:environment": "sandbox",
+      "secret-rotation:applications": ["visapi"],
+      ...Object.fromEntries(kept),
+      ...config,
+    };
     writeFileSync(file, `${salt}\nconfig: ${JSON.stringify(whole)}\n`);
+  }
+
+  /** A program of `tests/programs/` declares what it likes: the choice of applications is the repository's program's. */
+  #declareAll(): void {
+    const file = configFile(this.dir);
+    const before = readFileSync(file, "utf8");
+    const after = before.replace(
+      /^ {2}secret-rotation:applications:.*\n(?: +- .*\n)*|"secret-rotation:applications":\[[^\]]*\],/m,
+      "",
+    );
+    if (after !== before) writeFileSync(file, after);
   }
 
   /** `now`, so many days later. */
