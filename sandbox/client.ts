@@ -10,6 +10,7 @@ import type { ToolchainPaths } from "./servers/toolchain-paths.ts";
 import { identityOf, signalGroup } from "./servers/identity.ts";
 import { leftovers, reap } from "./servers/process.ts";
 import { waitFor, writePrivate } from "./servers/wait.ts";
+import type { KubernetesToolchain } from "./toolchain/kubernetes.ts";
 
 /** A sandbox that is up. */
 export interface Connection {
@@ -74,6 +75,32 @@ export async function connectOrStart(
     }
     await sleep(100);
   }
+}
+
+/**
+ * Has the running sandbox of a folder start its cluster; nothing when it has one.
+ * @returns the environment, with the cluster in it
+ * @throws when there is no sandbox, or the cluster does not start in time (bound: two minutes), with the reason
+ */
+export async function addKubernetes(
+  dir: string,
+  toolchain: KubernetesToolchain,
+  log: (line: string) => void,
+): Promise<Record<string, string>> {
+  const daemon = readDaemon(dir);
+  if (!daemon) throw new Error(`No sandbox runs in ${dir}. Start it with: npm start`);
+  let line = (await control(daemon, "GET", "/status"))?.last ?? 0;
+  await control(daemon, "POST", "/kubernetes", toolchain);
+  const deadline = performance.now() + 120_000;
+  while (performance.now() < deadline) {
+    const status = await control(daemon, "GET", `/status?after=${line}`);
+    status?.lines.forEach(log);
+    line = status?.last ?? line;
+    if (status?.clusterFailure) throw new Error(`The cluster did not start: ${status.clusterFailure}`);
+    if (status?.env?.["KUBECONFIG"]) return status.env;
+    await sleep(100);
+  }
+  throw new Error(`The cluster was not up in time; the sandbox's log is ${daemonFiles(dir).log}`);
 }
 
 function spawnDaemon(dir: string, mine: { pid?: number; exit?: number | null }): void {

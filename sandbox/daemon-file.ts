@@ -27,6 +27,8 @@ export interface DaemonStatus {
   last: number;
   /** What pulumi and the tests get; only when ready. */
   env?: Record<string, string>;
+  /** Why the cluster that was asked for did not start. */
+  clusterFailure?: string;
 }
 
 /** Exit code of a daemon that found another one at work. */
@@ -62,11 +64,17 @@ export function readDaemon(dir: string): DaemonFile | undefined {
 }
 
 /** One call of the control server; undefined when nobody answers. */
-export async function control(daemon: DaemonFile, method: string, path: string): Promise<DaemonStatus | undefined> {
+export async function control(
+  daemon: DaemonFile,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<DaemonStatus | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${daemon.port}${path}`, {
       method,
       headers: { authorization: `Bearer ${daemon.token}` },
+      ...(body ? { body: JSON.stringify(body) } : {}),
       signal: AbortSignal.timeout(5_000),
     });
     return response.ok ? ((await response.json()) as DaemonStatus) : undefined;

@@ -2,8 +2,9 @@
 // It ends on SIGTERM or when the control server is told to stop, and takes every process of the sandbox with it.
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { json } from "node:stream/consumers";
 import { alreadyRunning, daemonFiles } from "./daemon-file.ts";
 import type { DaemonFile, DaemonStatus } from "./daemon-file.ts";
 import { Sandbox, SandboxBusy } from "./sandbox.ts";
@@ -11,6 +12,7 @@ import type { SandboxOptions } from "./sandbox.ts";
 import { sameSecret } from "./consumers/visapi/tokens.ts";
 import { identityOf } from "./servers/identity.ts";
 import { writePrivate } from "./servers/wait.ts";
+import type { KubernetesToolchain } from "./toolchain/kubernetes.ts";
 
 const [dir] = process.argv.slice(2);
 if (!dir) throw new Error("usage: node sandbox/daemon.ts <folder of the sandbox>");
@@ -33,15 +35,35 @@ const server = createServer((request, response) => {
   if (!sameSecret(request.headers.authorization ?? "", `Bearer ${token}`)) return answer(401, { error: "wrong token" });
   const url = new URL(request.url ?? "/", "http://localhost");
   if (request.method === "POST" && url.pathname === "/stop") stop(0);
+  else if (request.method === "POST" && url.pathname === "/kubernetes") addCluster(request);
   else if (url.pathname !== "/status") return answer(404, { error: "not found" });
   const status: DaemonStatus = {
     state,
     lines: lines.slice(Number(url.searchParams.get("after") ?? 0)),
     last: lines.length,
     ...(sandbox && state === "ready" ? { env: sandbox.env } : {}),
+    ...(clusterFailure === undefined ? {} : { clusterFailure }),
   };
   answer(200, status);
 });
+
+let cluster: Promise<void> | undefined;
+let clusterFailure: string | undefined;
+/** Takes the toolchain as the body and starts the cluster with it; how it ends shows in the status. */
+function addCluster(request: IncomingMessage): void {
+  clusterFailure = undefined;
+  cluster ??= (async () => {
+    try {
+      const toolchain = (await json(request)) as KubernetesToolchain;
+      await starting;
+      await sandbox?.addKubernetes({ toolchain });
+    } catch (error) {
+      clusterFailure = (error as Error).message;
+      log(`kubernetes: ${clusterFailure}`);
+      cluster = undefined;
+    }
+  })();
+}
 
 let starting: Promise<unknown> = Promise.resolve();
 let stopping = false;

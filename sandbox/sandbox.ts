@@ -70,19 +70,18 @@ export class Sandbox {
   readonly supervisor: Supervisor;
   /** Made up at the first start: tokens, passwords, the administrator's API key. */
   readonly secrets: SandboxSecrets;
-  /** The cluster, where one was asked for. */
-  readonly kubernetes: Kubernetes | undefined;
   readonly #parts: Parts;
+  readonly #options: SandboxOptions;
   #stopped: Promise<void> | undefined;
 
-  private constructor(dir: string, env: Record<string, string>, parts: Parts) {
+  private constructor(dir: string, env: Record<string, string>, parts: Parts, options: SandboxOptions) {
     this.dir = dir;
     this.env = env;
     this.postgres = parts.postgres;
     this.redis = parts.redis;
     this.vault = parts.vault;
     this.simulators = parts.vendors.simulators;
-    this.kubernetes = parts.kubernetes;
+    this.#options = options;
     this.supervisor = parts.supervisor;
     this.secrets = parts.secrets;
     this.#parts = parts;
@@ -105,11 +104,28 @@ export class Sandbox {
       options.owned?.();
       await reap(dir);
       const env = await bringUp(dir, options, parts, log);
-      return new Sandbox(dir, env, parts as Parts);
+      return new Sandbox(dir, env, parts as Parts, options);
     } catch (error) {
       await takeDown(parts);
       throw error;
     }
+  }
+
+  /** The cluster, where one was asked for. */
+  get kubernetes(): Kubernetes | undefined {
+    return this.#parts.kubernetes;
+  }
+
+  /**
+   * Adds a cluster to a sandbox that runs, and to its `env`; nothing when it has one.
+   * @throws when it does not start; the rest of the sandbox goes on
+   */
+  async addKubernetes(options: NonNullable<SandboxOptions["kubernetes"]>): Promise<void> {
+    if (this.kubernetes) return;
+    const { toolchain, log = () => undefined } = this.#options;
+    await bringUpKubernetes(this.dir, options, this.#parts, timer(log));
+    Object.assign(this.env, kubernetesEnvironment(this.kubernetes));
+    writeEnvironmentFile(this.dir, this.env, pathPrefix(toolchain));
   }
 
   /** Ends everything and resolves when no process is left. The data stays. Any number of calls. */
@@ -132,12 +148,7 @@ async function bringUp(
   const ports = await rememberedPorts(dir, ["postgres", "redis", "vault", ...vendorPorts]);
   const secrets = (parts.secrets = sandboxSecrets(dir));
   const supervisor = (parts.supervisor = new Supervisor(dir));
-  const timed = async <T>(name: string, what: string, work: Promise<T>): Promise<T> => {
-    const began = performance.now();
-    const result = await work;
-    log(`✓ ${name.padEnd(14)} ${what}, ${((performance.now() - began) / 1000).toFixed(1)} s`);
-    return result;
-  };
+  const timed = timer(log);
 
   const starts = [
     timed(
@@ -192,6 +203,7 @@ async function bringUp(
       secrets,
       databaseUrl: postgres.applicationUrl,
       redisUrl: redis.applicationUrl,
+      redisAdminUrl: redis.adminUrl,
       limitScale: options.limitScale,
     }),
   );
@@ -211,6 +223,16 @@ async function bringUp(
 }
 
 type Timed = <T>(name: string, what: string, work: Promise<T>) => Promise<T>;
+
+/** Logs one line for each part that is up, with what it took. */
+function timer(log: (line: string) => void): Timed {
+  return async (name, what, work) => {
+    const began = performance.now();
+    const result = await work;
+    log(`✓ ${name.padEnd(14)} ${what}, ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    return result;
+  };
+}
 
 async function bringUpKubernetes(
   dir: string,

@@ -2,35 +2,46 @@
 //   npm run shell                          $SHELL, or sh
 //   npm run shell -- pulumi preview        one command
 //   eval "$(npm run -s shell -- --print)"  the same in this shell; no value is printed, it is read from a private file
-// Options before the command: --dir <folder>.
+// Options before the command: --dir <folder>, --stack <name> (default: VisAPI's).
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
+import { forStack } from "../cli/engine.ts";
 import { connectOrStart } from "./client.ts";
 import { chosenDir } from "./daemon-file.ts";
-import { environmentFile, shellQuote } from "./environment.ts";
+import { applications, environmentFile, shellQuote, stackName } from "./environment.ts";
 import { ensureToolchain } from "./toolchain/toolchain.ts";
 
 /** What the command line asks for: options first, then the command. */
-function parse(args: readonly string[]): { dir: string; print: boolean; command: string[] } {
+function parse(args: readonly string[]): { dir: string; print: boolean; stack: string; command: string[] } {
   const rest = [...args];
   const options: string[] = [];
+  const stacks = applications.map(stackName);
+  let [stack = ""] = stacks;
   while (rest[0]?.startsWith("--")) {
     const option = rest.shift() ?? "";
     if (option === "--") break;
+    if (option === "--stack") {
+      stack = rest.shift() ?? "";
+      if (!stacks.includes(stack))
+        throw new Error(`--stack is "${stack}", which the sandbox does not have; there are ${stacks.join(", ")}`);
+      continue;
+    }
     if (option !== "--print" && option !== "--dir")
-      throw new Error(`${option} is unknown; there are --print and --dir <folder>`);
+      throw new Error(`${option} is unknown; there are --print, --stack <name> and --dir <folder>`);
     options.push(option, ...(option === "--dir" ? rest.splice(0, 1) : []));
   }
-  return { dir: chosenDir(options), print: options.includes("--print"), command: rest };
+  return { dir: chosenDir(options), print: options.includes("--print"), stack, command: rest };
 }
 
 try {
-  const { dir, print, command } = parse(process.argv.slice(2));
+  const { dir, print, stack, command } = parse(process.argv.slice(2));
   // Standard output may be read by eval, so progress goes to standard error.
-  const { env } = await connectOrStart(dir, (line) => console.error(line), { toolchain: () => ensureToolchain() });
+  const sandbox = await connectOrStart(dir, (line) => console.error(line), { toolchain: () => ensureToolchain() });
+  const env = forStack(sandbox.env, stack);
   if (print) {
-    console.log(`. ${shellQuote(join(dir, environmentFile))}`);
+    const own = ["PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE"].map((name) => `${name}=${shellQuote(env[name] ?? "")}`);
+    console.log(`. ${shellQuote(join(dir, environmentFile))}; export ${own.join(" ")}`);
   } else {
     const [program = process.env.SHELL || "sh", ...args] = command;
     const child = spawn(program, args, { env: { ...process.env, ...env }, stdio: "inherit" });

@@ -1,13 +1,18 @@
-// The main job: brings up the toolchain and the sandbox, rotates what is due with a real `pulumi up`, and shows the
-// inventory. Options: --dir <folder>, --no-up (the sandbox alone).
+// The main job: brings up the toolchain and the sandbox, rotates what is due with a real `pulumi up` for each
+// application, and shows the inventory.
+//   npm start                 both applications; VisAPI does not wait for Kubernetes to be built
+//   npm start visapi          one of them: visapi needs no Kubernetes, intelliflow does
+// Options: --dir <folder>, --no-up (the sandbox alone).
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import type { InventoryRow } from "../components/application.ts";
 import { forgetPending } from "../cli/engine.ts";
 import { table } from "../cli/table.ts";
-import { connectOrStart, stopSandbox } from "./client.ts";
+import { addKubernetes, connectOrStart, stopSandbox } from "./client.ts";
 import { chosenDir } from "./daemon-file.ts";
+import { applications, stackName, type ApplicationName } from "./environment.ts";
 import { clearDeadLocks, ensureStack, pulumi, repository } from "./stack.ts";
+import { ensureKubernetes } from "./toolchain/kubernetes.ts";
 import { ensureToolchain, summary } from "./toolchain/toolchain.ts";
 
 /** Runs pulumi on this terminal; resolves to its exit code. */
@@ -32,29 +37,57 @@ async function show(env: Record<string, string>): Promise<void> {
   }
 }
 
-const dir = chosenDir(process.argv.slice(2));
+/** The applications that the command line names; all of them when it names none. @throws Error for an unknown word */
+function chosenApplications(args: readonly string[]): ApplicationName[] {
+  const words = args.filter((word, index) => word !== "--no-up" && word !== "--dir" && args[index - 1] !== "--dir");
+  const unknown = words.find((word) => !(applications as readonly string[]).includes(word));
+  if (unknown !== undefined)
+    throw new Error(
+      `"${unknown}" is no application of the sandbox; there are ${applications.join(", ")}: npm start visapi`,
+    );
+  return applications.filter((name) => words.length === 0 || words.includes(name));
+}
+
+/** Rotates what is due in an application's stack; resolves to pulumi's exit code. */
+async function rotate(env: Record<string, string>, application: ApplicationName): Promise<number> {
+  const own = await ensureStack(dir, env, application);
+  const killed = clearDeadLocks(dir) > 0;
+  if (killed) console.log("✓ stack          took away the lock of a run that was killed");
+  console.log();
+  const code = await onTerminal(["up", "--yes", "--skip-preview", "--suppress-outputs"], own);
+  if (code === 0 && killed) await pulumi(forgetPending, { env: own });
+  if (code === 0) await show(own);
+  return code;
+}
+
+const args = process.argv.slice(2);
+let dir = "";
 let interrupted = false;
+const log = (line: string): void => console.log(line);
 // Ctrl-C reaches pulumi as well, which finishes the step at hand; then nothing is left running.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
 
 try {
+  dir = chosenDir(args);
+  const wanted = chosenApplications(args);
   const began = Date.now();
   const toolchain = await ensureToolchain();
   console.log(summary(toolchain.parts));
-  const { env, started } = await connectOrStart(dir, (line) => console.log(line), { toolchain: async () => toolchain });
+  const sandbox = await connectOrStart(dir, log, { toolchain: async () => toolchain });
+  let { env } = sandbox;
   console.log(
-    started ? `✓ sandbox        up in ${((Date.now() - began) / 1000).toFixed(1)} s` : "✓ sandbox        already up",
+    sandbox.started
+      ? `✓ sandbox        up in ${((Date.now() - began) / 1000).toFixed(1)} s`
+      : "✓ sandbox        already up",
   );
-  let code = 0;
-  if (!interrupted && !process.argv.includes("--no-up")) {
-    await ensureStack(dir, env);
-    const killed = clearDeadLocks(dir) > 0;
-    if (killed) console.log("✓ stack          took away the lock of a run that was killed");
-    console.log();
-    code = await onTerminal(["up", "--yes", "--skip-preview", "--suppress-outputs"], env);
-    if (code === 0 && killed) await pulumi(forgetPending, { env });
-    if (code === 0) await show(env);
-    process.exitCode = code;
+  for (const application of wanted) {
+    if (interrupted || process.exitCode) break;
+    if (application === "intelliflow") {
+      const cluster = await ensureKubernetes();
+      if ("parts" in cluster) console.log(summary(cluster.parts));
+      if (!interrupted) env = await addKubernetes(dir, cluster, log);
+    }
+    if (!interrupted && !args.includes("--no-up")) process.exitCode = await rotate(env, application);
   }
   if (interrupted) {
     await stopSandbox(dir);
@@ -62,7 +95,9 @@ try {
     process.exitCode = 130;
   } else {
     console.log(`\nAPI ${env["VISAPI_API_URL"]}   front end ${env["VISAPI_APP_URL"]}   Vault ${env["VAULT_ADDR"]}`);
-    console.log("npm run shell -- pulumi preview    works on this stack;    npm stop    ends everything");
+    console.log("npm run shell -- pulumi preview    works on VisAPI's stack;    npm stop    ends everything");
+    if (wanted.includes("intelliflow"))
+      console.log(`npm run shell -- --stack ${stackName("intelliflow")} pulumi preview    works on IntelliFlow's`);
   }
 } catch (error) {
   console.error((error as Error).message);
