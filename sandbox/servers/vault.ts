@@ -1,4 +1,5 @@
-// The sandbox's Vault: initialised once with a single unseal key, unsealed at every start, KV v2 at `secret`.
+// The sandbox's Vault: initialised once with a single unseal key, unsealed at every start, KV v2 at `secret`, and an audit
+// device that writes down every call (values in it are keyed hashes).
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import type { ManagedProcess, Supervisor } from "./process.ts";
 import { answers, waitFor, writePrivate } from "./wait.ts";
@@ -18,6 +19,8 @@ export interface VaultOptions {
 /** The running server. */
 export interface Vault {
   address: string;
+  /** What the audit device writes: one JSON object a line (developer.hashicorp.com/vault/docs/audit/file). */
+  auditLog: string;
   process: ManagedProcess;
   rootToken: string;
   /** Makes it refuse everything until `unseal()`. */
@@ -78,8 +81,10 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
     await waitFor(() => answers(`${address}/v1/sys/health`), { what: "Vault to become active" });
   };
   await unseal();
+  const auditLog = `${options.dir}-audit.log`;
+  await enableAudit(call, auditLog);
   await mountKv(call);
-  return { address, process, rootToken: keys.rootToken, unseal, seal: () => call("PUT", "sys/seal"), call };
+  return { address, auditLog, process, rootToken: keys.rootToken, unseal, seal: () => call("PUT", "sys/seal"), call };
 }
 
 type Request = <T>(token: string | undefined, method: string, path: string, body?: object) => Promise<T>;
@@ -99,6 +104,12 @@ async function initialised(file: string, request: Request): Promise<Keys> {
   const keys = { unsealKey: made.keys_base64[0], rootToken: made.root_token };
   writePrivate(file, JSON.stringify(keys));
   return keys;
+}
+
+async function enableAudit(call: Vault["call"], file: string): Promise<void> {
+  const devices = await call<{ data: Record<string, unknown> }>("GET", "sys/audit");
+  if ("file/" in devices.data) return;
+  await call("PUT", "sys/audit/file", { type: "file", options: { file_path: file, mode: "0600" } });
 }
 
 async function mountKv(call: Vault["call"]): Promise<void> {

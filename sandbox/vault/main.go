@@ -1,5 +1,5 @@
 // Command vault serves a single-node Vault from Vault's own core, for machines that cannot download the official
-// binary. It is the real thing where it matters (barrier, policies, tokens, KV, transit, approle, file audit) and
+// binary. It is the real thing where it matters (barrier, policies, tokens, KV, transit, PostgreSQL, approle, jwt, file audit) and
 // leaves out what the sandbox does not use: TLS, clustering, the UI, the CLI and every other engine.
 //
 // It starts uninitialised; `PUT /v1/sys/init` and `PUT /v1/sys/unseal` bring it up, as with the official server.
@@ -18,12 +18,15 @@ import (
 	"time"
 
 	log "github.com/hashicorp/go-hclog"
+	jwtauth "github.com/hashicorp/vault-plugin-auth-jwt"
 	kv "github.com/hashicorp/vault-plugin-secrets-kv"
 	"github.com/hashicorp/vault/audit"
 	"github.com/hashicorp/vault/builtin/credential/approle"
+	"github.com/hashicorp/vault/builtin/logical/database"
 	"github.com/hashicorp/vault/builtin/logical/transit"
 	vaulthttp "github.com/hashicorp/vault/http"
 	"github.com/hashicorp/vault/internalshared/configutil"
+	"github.com/hashicorp/vault/plugins/database/postgresql"
 	"github.com/hashicorp/vault/sdk/logical"
 	"github.com/hashicorp/vault/sdk/physical/file"
 	"github.com/hashicorp/vault/vault"
@@ -33,9 +36,10 @@ import (
 // What is built in: the factories that make a mount, by the type that `sys/mounts` and `sys/auth` are given.
 // KV version 1 and 2 are the same engine; `options.version` chooses.
 var (
-	secretEngines = map[string]logical.Factory{"kv": kv.Factory, "transit": transit.Factory}
-	authMethods   = map[string]logical.Factory{"approle": approle.Factory}
+	secretEngines = map[string]logical.Factory{"database": database.Factory, "kv": kv.Factory, "transit": transit.Factory}
+	authMethods   = map[string]logical.Factory{"approle": approle.Factory, "jwt": jwtauth.Factory}
 	auditDevices  = map[string]audit.Factory{"file": audit.NewFileBackend}
+	databases     = map[string]func() (interface{}, error){"postgresql-database-plugin": postgresql.New}
 )
 
 func main() {
