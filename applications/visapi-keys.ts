@@ -3,27 +3,19 @@
 import * as pulumi from "@pulumi/pulumi";
 import { SupabaseLegacyKeys } from "../provider/sdk.ts";
 import type { Application } from "../components/application.ts";
-import type { RenderService } from "../components/destinations/render.ts";
-import { githubActions } from "../components/destinations/github.ts";
 import { vaultKv } from "../components/destinations/vault.ts";
-import type { VercelProject } from "../components/destinations/vercel.ts";
 import { IssuedCredential } from "../components/issued-credential.ts";
 import { secretSetting, setting } from "../components/stack.ts";
+import type { Services } from "./visapi-services.ts";
 
-export interface VendorKeysArgs {
+export interface VendorKeysArgs extends Services {
   owner: string;
   /** Hours for which an old key stays valid after verification. */
   graceHours: number;
-  api: RenderService;
-  /** Base URL of the API, without a slash at its end. */
-  apiUrl: string;
-  frontend: VercelProject;
-  /** The repository whose workflows deploy and rotate, without its owner. */
-  repository: string;
 }
 
 export function vendorKeys(application: Application, args: VendorKeysArgs): void {
-  const { owner, graceHours, api, apiUrl, frontend, repository } = args;
+  const { owner, graceHours, api, apiUrl, frontend, actions } = args;
   const common = { owner, intervalDays: 90, graceHours };
   const project = {
     projectRef: setting("visapi", "supabaseProjectRef", "SUPABASE_PROJECT_REF"),
@@ -74,7 +66,7 @@ export function vendorKeys(application: Application, args: VendorKeysArgs): void
     class: "HIGH",
     kind: "vercel-token",
     settings: { intervalDays: common.intervalDays, graceHours, ...quiet(60) },
-    destinations: [vaultKv(), githubActions({ repository })],
+    destinations: [vaultKv(), actions()],
   });
   new IssuedCredential(application, "ADMIN_API_KEY", {
     ...common,
@@ -86,6 +78,6 @@ export function vendorKeys(application: Application, args: VendorKeysArgs): void
       databaseUrl: secretSetting("visapi", "databaseAdminUrl", "VISAPI_DATABASE_ADMIN_URL"),
       ...quiet(60),
     },
-    destinations: [vaultKv(), githubActions({ repository })],
+    destinations: [vaultKv(), actions()],
   });
 }

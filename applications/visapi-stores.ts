@@ -1,9 +1,10 @@
-// VisAPI's logins at its stores: two of each, one in use.
+// VisAPI's logins at its stores: two of each, one in use. Redis may be Upstash's, which knows one password only.
+import * as pulumi from "@pulumi/pulumi";
 import type { Application } from "../components/application.ts";
 import type { RenderService } from "../components/destinations/render.ts";
 import { vaultKv } from "../components/destinations/vault.ts";
-import { IssuedCredential } from "../components/issued-credential.ts";
-import { secretSetting } from "../components/stack.ts";
+import { IssuedCredential, type IssuedCredentialArgs } from "../components/issued-credential.ts";
+import { secretSetting, setting } from "../components/stack.ts";
 
 export interface StoresArgs {
   owner: string;
@@ -32,6 +33,40 @@ export function stores(application: Application, { owner, graceHours, api }: Sto
     owner,
     intervalDays: 90,
     graceHours,
+    ...redis(),
+    // One store at a time.
+    apartFrom: database,
+    destinations: [vaultKv(), api.variable()],
+  });
+}
+
+/** By `visapi:redis`: `acl` (two users, any Redis and Upstash's paid plans) or `upstash` (one password, cut-over). */
+function redis(): Pick<IssuedCredentialArgs, "kind" | "settings" | "cutOver"> {
+  const config = new pulumi.Config("visapi");
+  const way = config.get("redis") ?? "acl";
+  if (way === "upstash") {
+    const baseUrl = process.env["UPSTASH_API_URL"];
+    const current = config.getSecret("redisPassword");
+    return {
+      kind: "upstash-password",
+      // Whoever uses the old password between the reset and the end of the deploy is refused.
+      cutOver: true,
+      settings: {
+        databaseId: setting("visapi", "upstashDatabaseId", "UPSTASH_DATABASE_ID"),
+        email: setting("visapi", "upstashEmail", "UPSTASH_EMAIL"),
+        // The same entry that `rotate hand-over UPSTASH_API_KEY` writes.
+        apiKey: secretSetting("visapi", "UPSTASH_API_KEY", "UPSTASH_API_KEY"),
+        user: config.get("redisUser") ?? process.env["VISAPI_REDIS_USER"] ?? "default",
+        ...(baseUrl ? { baseUrl } : {}),
+        ...(current ? { current } : {}),
+      },
+    };
+  }
+  if (way !== "acl")
+    throw new pulumi.RunError(
+      `visapi:redis is "${way}"; give "acl" for two users of one Redis, or "upstash" for a database of Upstash with one password: pulumi config set visapi:redis acl`,
+    );
+  return {
     kind: "redis-acl-user",
     settings: {
       adminUrl: secretSetting("visapi", "redisAdminUrl", "VISAPI_REDIS_ADMIN_URL"),
@@ -39,8 +74,5 @@ export function stores(application: Application, { owner, graceHours, api }: Sto
       rules: ["~visapi:*", "&visapi:*", "+@all", "-@admin", "-@dangerous", "+info", "+acl|whoami"],
       checks: ["llen visapi:queue:waiting"],
     },
-    // One store at a time.
-    apartFrom: database,
-    destinations: [vaultKv(), api.variable()],
-  });
+  };
 }

@@ -39,6 +39,24 @@ export function pending(row: Row, entry: Entry | undefined): boolean {
   );
 }
 
+/** Asked for under the same reason, and followed to the end. */
+export function isDone(row: Row, entry: Entry | undefined, reason: string): boolean {
+  return entry?.reason === reason && !pending(row, entry);
+}
+
+/** When something was first answered: what a person has handed over since then is done. */
+export function firstAsked(entries: Record<string, Entry>, reason: string): string | undefined {
+  return Object.values(entries)
+    .filter((entry) => entry.reason === reason)
+    .map(({ at }) => at)
+    .sort()[0];
+}
+
+/** No secret by itself, and changing it would end every key that is built on it. */
+export function isConstant({ handling }: Row): boolean {
+  return handling.startsWith("a constant");
+}
+
 /**
  * Raises the generation by one, unless a raised one still waits to be followed: repeating a command that was killed
  * finishes it and does not rotate twice.

@@ -37,6 +37,10 @@ export interface Row {
   fingerprint: string;
   /** The highest generation that was ended in an emergency and must not come back; 0: none. */
   revoked: number;
+  /** The last return to an earlier value that was followed, RFC 3339; empty: none. */
+  restoredAt: string;
+  /** The environment variable of a run that works with the previous credential itself, which therefore has not ended. */
+  worksWith: string;
 }
 
 const classOrder = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
@@ -95,7 +99,7 @@ function readRow(name: string, resources: StateResource[], now: Date): Row | und
     said["forced"] === (schedule["generation"] ?? 1) &&
     verification?.outputs?.["fingerprint"] === material?.outputs?.["fingerprint"];
   const [application = "", ...rest] = name.split("/");
-  const handedOver = component === "HandedOverSecret";
+  const handedOver = component.startsWith("HandedOver");
   const revocation = part("rotation:index:Revocation")?.outputs;
   const judged = finished
     ? judge(schedule, handedOver, now, revocation)
@@ -120,6 +124,8 @@ function readRow(name: string, resources: StateResource[], now: Date): Row | und
     consumers: strings(verification?.outputs?.["consumers"]),
     fingerprint: text(material?.outputs?.["fingerprint"]),
     revoked: Number(material?.inputs?.["revoked"] ?? 0),
+    restoredAt: text(material?.inputs?.["restoredAt"]),
+    worksWith: text(revocation?.["worksWith"]),
   };
 }
 
@@ -159,11 +165,15 @@ function handlingOf(component: string, material: StateResource | undefined, onRe
     PrefixSecret: "a constant",
     HandedOverSecret: "handed over by a person",
     IssuedCredential: "issued",
+    IssuedKeyPair: "issued",
+    HandedOverKeyPair: "handed over by a person",
   };
   const kind = kinds[component] ?? component.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
-  if (component === "HandedOverSecret") return kind;
+  if (component.startsWith("HandedOver")) return kind;
   if (component === "PrefixSecret") return `${kind}, on request`;
   const grace = material?.inputs?.["graceHours"];
+  if (component === "IssuedCredential" && material?.inputs?.["cutOver"] === true) return `${kind}, cut-over`;
+  if (component === "IssuedKeyPair") return `${kind}, primary and secondary${typeof grace === "number" ? `, grace ${grace} h` : ""}`;
   if (component === "IssuedCredential" && material?.outputs?.["previousReference"] !== undefined)
     return `${kind}, two slots${typeof grace === "number" ? `, grace ${grace} h` : ""}`;
   const overlap = grace === 0 ? "cut-over" : typeof grace === "number" ? `overlap ${grace} h` : "";
@@ -181,7 +191,7 @@ export function destinationsOf(resources: StateResource[]): string[] {
 export function destinationOf({ type, urn, inputs = {} }: StateResource): string | undefined {
   const last = nameOf(urn).split("/").pop() ?? "";
   const field = (key: string): string => text(inputs[key]);
-  if (type === "vault:kv/secretV2:SecretV2") return `vault:${field("mount")}`;
+  if (type === "vault:kv/secretV2:SecretV2" || type === "rotation:vault:KeyPair") return `vault:${field("mount")}`;
   if (type === "rotation:render:EnvVar") return `render:${last.replace(/^render-|-previous$/g, "")}`;
   if (type === "rotation:vercel:EnvVar") return `vercel:${last.replace(/^vercel-|-previous$/g, "")}`;
   if (type === "github:index/actionsSecret:ActionsSecret") return `github:${field("repository")}`;

@@ -44,9 +44,10 @@ export class IssuedCredential extends RotatedSecret {
       {
         ...{ secret, kind: args.kind, args: args.settings, window: keepers.window, forced },
         graceHours: args.graceHours,
+        ...(args.cutOver ? { cutOver: true } : {}),
         adoption: proofs,
         deadlineSeconds: this.application.stack.verificationSeconds,
-        ...(back ? { restore: { generation: back.generation, at: back.at } } : {}),
+        ...(back ? { restore: { generation: back.generation, at: back.at, by: back.by, reason: back.reason } } : {}),
       },
       options,
     );

@@ -24,6 +24,8 @@ export interface ScheduleArgs {
   apartFrom?: pulumi.Input<string>;
   adopted?: string;
   anchor?: string;
+  /** What a person asked for: who and why, for the audit trail. */
+  asked?: { action: "requested" | "emergency" | "hand-over"; by: string; reason: string; at: string };
 }
 
 /** The first term that cannot be kept, with what to type instead; before the engine hears of anything. */
@@ -71,7 +73,7 @@ export interface OverlapArgs {
   deadlineSeconds: number;
   revoke?: boolean;
   follows?: boolean;
-  restore?: { generation: number; at: string; mount: string; path: string };
+  restore?: { generation: number; at: string; mount: string; path: string; by: string; reason: string };
 }
 
 export class Overlap extends pulumi.CustomResource {
@@ -106,9 +108,11 @@ export interface CredentialArgs {
   window: string;
   forced: number;
   graceHours: number;
+  /** For the inventory: the service knows one value only. */
+  cutOver?: boolean;
   adoption: ProofSource[];
   deadlineSeconds: number;
-  restore?: { generation: number; at: string };
+  restore?: { generation: number; at: string; by: string; reason: string };
 }
 
 export class Credential extends pulumi.CustomResource {
@@ -145,6 +149,7 @@ export interface RevocationArgs {
   generation: number;
   previousReference: string;
   value: string;
+  previous?: string;
   forced: number;
   atOnce: boolean;
   graceHours: number;
@@ -160,6 +165,51 @@ export class Revocation extends pulumi.CustomResource {
   constructor(name: string, args: Inputs<RevocationArgs>, opts?: pulumi.CustomResourceOptions) {
     const outputs = { done: undefined, held: undefined, reason: undefined, retireAt: undefined };
     super("rotation:index:Revocation", name, { ...args, value: pulumi.secret(args.value), ...outputs }, opts);
+  }
+}
+
+export interface KeyPairArgs {
+  secret: string;
+  mount: string;
+  path: string;
+  kind: string;
+  args: Record<string, unknown>;
+  value: string;
+  reference: string;
+  previous: string;
+  generation: number;
+  window: string;
+}
+
+/** A vendor's key in Vault beside the one before it: put there as secondary, proven, promoted. */
+export class KeyPair extends pulumi.CustomResource {
+  declare readonly version: pulumi.Output<number>;
+  constructor(name: string, args: Inputs<KeyPairArgs>, opts?: pulumi.CustomResourceOptions) {
+    const secrets = { value: pulumi.secret(args.value), previous: pulumi.secret(args.previous) };
+    super("rotation:vault:KeyPair", name, { ...args, ...secrets, version: undefined }, opts);
+  }
+}
+
+/** Takes the secondary key out of Vault once it has ended at its vendor. */
+export class KeyPairEnd extends pulumi.CustomResource {
+  constructor(
+    name: string,
+    args: Inputs<{
+      secret: string;
+      mount: string;
+      path: string;
+      value: string;
+      generation: number;
+      done: boolean;
+    }>,
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super(
+      "rotation:vault:KeyPairEnd",
+      name,
+      { ...args, value: pulumi.secret(args.value), ended: undefined },
+      opts,
+    );
   }
 }
 
@@ -357,6 +407,8 @@ export interface VerificationArgs {
   health: string[];
   proofs: ProofSource[];
   deadlineSeconds: number;
+  /** Labels of all places that were written before, for the audit trail. */
+  destinations: string[];
 }
 
 export class Verification extends pulumi.CustomResource {
@@ -405,5 +457,32 @@ export async function preflight(args: PreflightArgs): Promise<string[]> {
   } catch (error) {
     // Settings that the provider itself refuses: what it says is for people, the trace through the SDK is not.
     return [(error as Error).message];
+  }
+}
+
+export interface VendorNamesArgs {
+  renderServices?: string[];
+  vercelProjects?: string[];
+  github?: { baseUrl: string; token: pulumi.Output<string>; repositories: string[] };
+}
+
+/** What lies at the vendors, by name, and a sentence for each place that did not answer. */
+export async function vendorNames(
+  args: VendorNamesArgs,
+): Promise<{ places: { place: string; names: string[] }[]; problems: string[] }> {
+  try {
+    return await pulumi.runtime.invoke("rotation:index:vendorNames", args, {});
+  } catch (error) {
+    return { places: [], problems: [(error as Error).message] };
+  }
+}
+
+export class VendorNames extends pulumi.CustomResource {
+  constructor(
+    name: string,
+    args: { places: { place: string; names: string[] }[]; plain: string[] },
+    opts?: pulumi.CustomResourceOptions,
+  ) {
+    super("rotation:index:VendorNames", name, args, opts);
   }
 }

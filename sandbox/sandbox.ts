@@ -2,11 +2,13 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathPrefix, pulumiEnvironment, writeEnvironmentFile } from "./environment.ts";
+import { intelliflowPorts, startIntelliflow } from "./intelliflow.ts";
+import type { Intelliflow } from "./intelliflow.ts";
 import { sandboxSecrets } from "./secrets.ts";
 import type { SandboxSecrets } from "./secrets.ts";
 import { kubernetesPorts, startKubernetes } from "./servers/kubernetes.ts";
 import type { Kubernetes } from "./servers/kubernetes.ts";
-import { createWorkloads, intelliflow } from "./servers/kubernetes-workloads.ts";
+import { createWorkloads } from "./servers/kubernetes-workloads.ts";
 import type { WorkloadOptions } from "./servers/kubernetes-workloads.ts";
 import { tryLock } from "./servers/lock.ts";
 import type { Lock } from "./servers/lock.ts";
@@ -32,7 +34,10 @@ export interface SandboxOptions {
   log?: (line: string) => void;
   /** How many times faster than real the vendors' rate limits refill. @default 1 */
   limitScale?: number;
-  /** A Kubernetes cluster too, with the Deployments of a team in it. @default none, since it takes half a minute more */
+  /**
+   * A Kubernetes cluster too: with `workloads` their Deployments, whose pods are only played, else IntelliFlow with its
+   * database and its pods as processes. @default none, since it takes half a minute more
+   */
   kubernetes?: { toolchain: KubernetesToolchain; workloads?: WorkloadOptions };
   /** Called as soon as the folder belongs to this sandbox, before anything is started. */
   owned?: () => void;
@@ -54,6 +59,7 @@ interface Parts {
   vault: Vault;
   vendors: Vendors;
   kubernetes?: Kubernetes;
+  intelliflow?: Intelliflow;
 }
 
 /** A running sandbox. Only one at a time has a folder. */
@@ -124,7 +130,8 @@ export class Sandbox {
     if (this.kubernetes) return;
     const { toolchain, log = () => undefined } = this.#options;
     await bringUpKubernetes(this.dir, options, this.#parts, timer(log));
-    Object.assign(this.env, kubernetesEnvironment(this.kubernetes));
+    if (!options.workloads) await bringUpIntelliflow(this.dir, this.#parts, timer(log));
+    Object.assign(this.env, kubernetesEnvironment(this.#parts));
     writeEnvironmentFile(this.dir, this.env, pathPrefix(toolchain));
   }
 
@@ -208,6 +215,7 @@ async function bringUp(
     }),
   );
   parts.vendors = vendors;
+  if (options.kubernetes && !options.kubernetes.workloads) await bringUpIntelliflow(dir, parts as Parts, timed);
   const env = {
     VAULT_ADDR: vault.address,
     VAULT_TOKEN: vault.rootToken,
@@ -216,7 +224,7 @@ async function bringUp(
     VISAPI_REDIS_ADMIN_URL: redis.adminUrl,
     ...vendors.env,
     ...pulumiEnvironment(dir, toolchain, secrets.pulumiPassphrase),
-    ...kubernetesEnvironment(parts.kubernetes),
+    ...kubernetesEnvironment(parts),
   };
   writeEnvironmentFile(dir, env, pathPrefix(toolchain));
   return env;
@@ -236,7 +244,7 @@ function timer(log: (line: string) => void): Timed {
 
 async function bringUpKubernetes(
   dir: string,
-  { toolchain, workloads = intelliflow }: NonNullable<SandboxOptions["kubernetes"]>,
+  { toolchain, workloads }: NonNullable<SandboxOptions["kubernetes"]>,
   parts: Parts,
   timed: Timed,
 ): Promise<void> {
@@ -244,20 +252,28 @@ async function bringUpKubernetes(
   const start = startKubernetes({ supervisor: parts.supervisor, dir: join(dir, "kubernetes"), toolchain, ports });
   const what = "existing" in toolchain ? "the cluster of your kubeconfig" : `https://127.0.0.1:${ports.kubernetes}`;
   parts.kubernetes = await timed("kubernetes", what, start);
-  await createWorkloads(parts.kubernetes.client, workloads);
+  if (workloads) await createWorkloads(parts.kubernetes.client, workloads);
 }
 
-/** How pulumi and kubectl reach the cluster. */
-function kubernetesEnvironment(kubernetes: Kubernetes | undefined): Record<string, string> {
+async function bringUpIntelliflow(dir: string, parts: Parts, timed: Timed): Promise<void> {
+  const { kubernetes, supervisor, postgres, vault } = parts;
+  if (!kubernetes) return;
+  const ports = await rememberedPorts(dir, intelliflowPorts);
+  const start = startIntelliflow({ dir, supervisor, kubernetes, postgres, vault, ports });
+  parts.intelliflow = await timed("intelliflow", "API and web, two pods each", start);
+}
+
+/** How pulumi and kubectl reach the cluster, and pulumi what runs in it. */
+function kubernetesEnvironment({ kubernetes, intelliflow }: Partial<Parts>): Record<string, string> {
   if (!kubernetes) return {};
   const { kubeconfig, context } = kubernetes;
-  return { KUBECONFIG: kubeconfig, ...(context ? { ROTATION_KUBE_CONTEXT: context } : {}) };
+  return { KUBECONFIG: kubeconfig, ...(context ? { ROTATION_KUBE_CONTEXT: context } : {}), ...intelliflow?.env };
 }
 
 /** Ends what is up: first the consumers and vendors, then their servers, last the claim on the folder. */
 async function takeDown(parts: Partial<Parts>): Promise<void> {
   try {
-    await parts.vendors?.stop();
+    await Promise.all([parts.vendors?.stop(), parts.intelliflow?.stop()]);
   } finally {
     try {
       await parts.supervisor?.stop();

@@ -2,6 +2,7 @@
 import { api, frontend, launcher } from "./consumers/launch.ts";
 import type { SandboxSecrets } from "./secrets.ts";
 import type { Supervisor } from "./servers/process.ts";
+import { resetPassword } from "./servers/redis.ts";
 import { startSimulators } from "./simulators/index.ts";
 import type { Simulators } from "./simulators/index.ts";
 
@@ -26,6 +27,9 @@ export const githubRepository = { owner: "visanet", name: "visapi" };
 /** The account at Upstash that the management keys belong to. */
 const upstashEmail = "operations@visanet.com";
 
+/** The Redis that the API uses, as Upstash would call it. */
+const upstashDatabase = "8f0e8b1c-63a5-4d0f-9a55-1f2f64a1c0de";
+
 /** What the vendors need. */
 export interface VendorsOptions {
   /** Folder of the vendors' own storage; what they hold outlives a restart. */
@@ -36,6 +40,8 @@ export interface VendorsOptions {
   /** Connection strings that the API starts with. */
   databaseUrl: string;
   redisUrl: string;
+  /** An administrator's; what Upstash does to its database is done through it. */
+  redisAdminUrl: string;
   /** How many times faster than real the vendors' rate limits refill. @default 1 */
   limitScale?: number | undefined;
 }
@@ -59,6 +65,7 @@ export interface Vendors {
 export async function startVendors(options: VendorsOptions): Promise<Vendors> {
   const { ports, secrets, supervisor } = options;
   const webhook = { team: "T00000000", bot: "B00000000", token: secrets.slackWebhookToken };
+  const redisUser = decodeURIComponent(new URL(options.redisUrl).username);
   const supabaseUrl = `http://127.0.0.1:${ports.supabase}/data/${secrets.supabaseProjectRef}`;
   const simulators = await startSimulators({
     directory: options.dir,
@@ -143,7 +150,17 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
       port: ports.upstash,
       email: upstashEmail,
       apiKey: secrets.upstashApiKey,
-      databases: [],
+      databases: [
+        {
+          id: upstashDatabase,
+          name: "visapi",
+          endpoint: "127.0.0.1",
+          port: Number(new URL(options.redisUrl).port),
+          password: decodeURIComponent(new URL(options.redisUrl).password),
+          tls: false,
+        },
+      ],
+      onReset: ({ password }) => resetPassword(options.redisAdminUrl, redisUser, password),
     },
   });
   return {
@@ -162,6 +179,8 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
       RESEND_ADMIN_KEY: secrets.resendAdminKey,
       VISAPI_MAIL_FROM: "noreply@visanet.app",
       UPSTASH_EMAIL: upstashEmail,
+      UPSTASH_DATABASE_ID: upstashDatabase,
+      VISAPI_REDIS_USER: redisUser,
       VISAPI_ADMIN_API_KEY: secrets.adminApiKey,
       VISAPI_API_URL: simulators.render.serviceUrl(secrets.renderServiceId),
       VISAPI_APP_URL: simulators.vercel.projectUrl(secrets.vercelProjectId),

@@ -1,9 +1,10 @@
 // `rotate touched`: a service was broken into. Everything that it has held gets a new value, risk first.
 import { setTimeout as sleep } from "node:timers/promises";
 import { exits, Failure, given, UsageError, type Call, type Command } from "../command.ts";
-import { force, pending, reasonOf, type Entry } from "../force.ts";
+import { firstAsked, force, isConstant, isDone, reasonOf, type Entry } from "../force.ts";
 import { nameOf, secretOf, type Row } from "../inventory.ts";
 import { about, callsByRollout, callsByType, Pace, type LimitClass } from "../limits.ts";
+import { endOwnTokens } from "../own-tokens.ts";
 import { inventory } from "../secrets.ts";
 import { columns } from "../columns.ts";
 import { nearest } from "../names.ts";
@@ -50,6 +51,7 @@ Exit codes: 0 all are rotated and verified, 1 at least one failed, 2 wrong usage
       try {
         await force(call, row, entries[row.name], { reason, revoke: options["grace"] !== true });
         await up(call, [row.name]);
+        await endOwnTokens(call, [row.name]);
         done.push(row);
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
@@ -103,26 +105,8 @@ function held(rows: Row[], resources: Resources, service: string): Row[] {
 
 type Resources = Awaited<ReturnType<Call["engine"]["state"]>>["resources"];
 
-/** No secret by itself, and changing it would end every key that is built on it. */
-function isConstant({ handling }: Row): boolean {
-  return handling.startsWith("a constant");
-}
-
 function count(secrets: number): string {
   return `${secrets} secret${secrets === 1 ? "" : "s"}`;
-}
-
-/** Asked for under the same reason, and followed to the end. */
-function isDone(row: Row, entry: Entry | undefined, reason: string): boolean {
-  return entry?.reason === reason && !pending(row, entry);
-}
-
-/** When this breach was first answered: what a person has handed over since then is done. */
-function firstAsked(entries: Record<string, Entry>, reason: string): string | undefined {
-  return Object.values(entries)
-    .filter((entry) => entry.reason === reason)
-    .map(({ at }) => at)
-    .sort()[0];
 }
 
 function callsOf(resources: Resources, name: string): Map<LimitClass, number> {

@@ -21,6 +21,7 @@ export const codecov: Guide = {
     "Copy the new token.",
   ],
   ending: ["Nothing to do: regenerating it ended the old one."],
+  endsOld: true,
   shape: /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i,
   like: "0a1b2c3d-...: a UUID",
   check: async (): Promise<Verdict> => ({

@@ -23,6 +23,8 @@ export interface Guide {
   /** What a value looks like, and an example that is none. */
   shape: RegExp;
   like: string;
+  /** The vendor ends the old one when it makes a new one: there is no way back to it. @default false */
+  endsOld?: true;
   /** A way to do without this secret, where there is one. */
   instead?: string[];
   /**

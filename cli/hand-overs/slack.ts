@@ -56,6 +56,7 @@ const signingSecret: Guide = {
     "Copy the new signing secret.",
   ],
   ending: ["Nothing to do: regenerating it ended the old one."],
+  endsOld: true,
   shape: /^[0-9a-f]{32}$/,
   like: "32 characters of 0-9 and a-f",
   check: async (): Promise<Verdict> => ({

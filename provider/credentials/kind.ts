@@ -1,6 +1,7 @@
 // What a kind of issued credential has to be able to do. Two of a kind can be valid at once: a rotation makes the
 // idle one, proves it, turns it live, and the other ends later, when nobody uses it any more.
-// Added since the first version of this contract, all optional: `Issue.current`, `cutOver`, `holder`. Made precise:
+// Added since the first version of this contract, all optional: `Issue.current`, `cutOver`, `holder`, `own`,
+// `given`, `byHand`, the value that `valid` is given. Made precise:
 // a reference names one credential, not the slot that it is in.
 import type { Failure, Log, Properties } from "../wire/contract.ts";
 
@@ -47,6 +48,13 @@ export interface CredentialKind {
    * @default false
    */
   cutOver?: boolean;
+  /**
+   * The value that a person handed over, for kinds that no program can make: another one is a rotation by itself, and
+   * nothing else is. `issue` then makes nothing; it finds out which credential it was given.
+   */
+  given?(args: Properties): string;
+  /** Set where only a person can end one: how, as the end of a sentence. `revoke` is then never called. */
+  byHand?: string;
   /** Problems with the settings, found before the first effect. */
   validate(args: Properties): Failure[];
   /**
@@ -61,10 +69,18 @@ export interface CredentialKind {
    * fixed names at the service: what others use is then not overwritten.
    */
   holder?(args: Properties, slot: Slot): Promise<string | undefined>;
-  /** Whether the service still accepts it: false too when its slot holds another generation by now. */
-  valid(args: Properties, reference: string): Promise<boolean>;
+  /**
+   * Whether the service still accepts it: false too when its slot holds another generation by now.
+   * @param value the credential itself, where it is known still
+   */
+  valid(args: Properties, reference: string, value?: string): Promise<boolean>;
   /** Who uses it now; `undefined` where the service cannot tell. */
   users(args: Properties, reference: string): Promise<Users | undefined>;
+  /**
+   * The environment variable by which this very run works with it; undefined when it works with another one. A run
+   * never ends what it works with, not even in an emergency: the next one, which has the successor, does.
+   */
+  own?(args: Properties, reference: string): Promise<string | undefined>;
   /** Ends it, and whatever is connected with it. "Already gone" is done, and so is another generation in its slot. */
   revoke(args: Properties, reference: string): Promise<void>;
 }

@@ -72,6 +72,8 @@ export function vercelToken(settings: Settings): CredentialKind {
       const lastUsed = token.activeAt === undefined ? undefined : new Date(token.activeAt);
       return recentUse(lastUsed, date, quietMinutes(args));
     },
+    own: async (_args, reference) =>
+      (await settings.vercelTokens().get("current"))?.id === reference ? "VERCEL_API_TOKEN" : undefined,
     revoke: (_args, reference) => revoke(settings, reference),
   };
 }

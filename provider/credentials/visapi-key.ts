@@ -39,6 +39,7 @@ export function visapiKey(settings: Settings): CredentialKind {
       if (key && isOwn(reference)) return { count: 1, who: ["this run itself, by VISAPI_ADMIN_API_KEY"] };
       return recentUse(date(key?.last_used_at), now, quietMinutes(args));
     },
+    own: (_args, reference) => Promise.resolve(isOwn(reference) ? "VISAPI_ADMIN_API_KEY" : undefined),
     revoke: async (args, reference) => {
       if (!(await find(args, reference)).key) return;
       if (isOwn(reference))

@@ -12,11 +12,13 @@ import { flag, list, number, object, required, text } from "./inputs.ts";
  * `rotation:index:Revocation`
  *
  * Inputs: `secret`, `kind`, `args`, `generation` and `previousReference` (of the credential: what is to end, "" for
- * nothing), `value` (secret, the current one), `forced`, `atOnce` (whether a forced rotation ends the old credential
+ * nothing), `value` (secret, the current one), `previous` (secret, what is to end, where it is known: the service is then
+ * asked about the credential itself), `forced`, `atOnce` (whether a forced rotation ends the old credential
  * in the same run, sessions and all), `graceHours`, `adoption` (`ProofSource[]`), `deadlineSeconds`.
  * Remembered in the inputs, decided in `check`: `retireAt` (RFC 3339), `emergency`, `due`.
  * Outputs: `done`; `held` (how many sessions or consumers keep it from being done, 0 for none) with `reason`;
- * `retireAt`, "" once it is done. A held one is no failure: it is tried again in every run.
+ * `retireAt`, "" once it is done; `worksWith`, the environment variable of a run that works with the very credential,
+ * which only a run with its successor there can end, else "". A held one is no failure: it is tried again in every run.
  */
 export function revocation(settings: Settings, kinds: Kinds): Resource {
   return {
@@ -56,24 +58,32 @@ function check({ inputs, oldInputs }: CheckRequest, now: Date): CheckResult {
 
 async function run(kinds: Kinds, { inputs, preview, log }: CreateRequest): Promise<Properties> {
   const { secret, generation, previousReference, retireAt } = inputs;
-  const state = (done: boolean, held = 0, reason = ""): Properties => ({
-    ...{ secret, generation, previousReference, done, held, reason },
+  const state = (done: boolean, held = 0, reason = "", worksWith = ""): Properties => ({
+    ...{ secret, generation, previousReference, done, held, reason, worksWith },
     retireAt: done ? "" : retireAt,
   });
   if (reveal(previousReference) === "") return state(true);
-  if (preview) return { ...state(false), done: unknown, held: unknown, reason: unknown, retireAt: unknown };
+  if (preview)
+    return { ...state(false), done: unknown, held: unknown, reason: unknown, worksWith: unknown, retireAt: unknown };
   if (!flag(inputs, "due")) return state(false);
 
   const kind = kinds.get(text(inputs, "kind"));
   if (!kind) throw new Error(`There is no kind of credential "${text(inputs, "kind")}"`);
-  const hold = flag(inputs, "emergency") ? undefined : await heldBack(kind, inputs, log.info);
+  const [args, reference] = [object(inputs, "args"), text(inputs, "previousReference")];
+  const previous = text(inputs, "previous") || undefined;
+  const own = (await kind.own?.(args, reference)) ?? "";
+  const hold =
+    flag(inputs, "emergency") && kind.byHand === undefined
+    ? own && { count: 1, reason: `1 session uses ${reference} still: this run itself, by ${own}` }
+    : await heldBack(kind, inputs, log.info);
   if (hold) {
     log.warn(
-      `${text(inputs, "secret")}: ${text(inputs, "previousReference")} is not revoked yet: ${hold.reason}. It is tried again in the next run.`,
+      `${text(inputs, "secret")}: ${reference} is not revoked yet: ${hold.reason}. It is tried again in the next run.`,
     );
-    return state(false, hold.count, hold.reason);
+    return state(false, hold.count, hold.reason, own);
   }
-  await end(kind, object(inputs, "args"), text(inputs, "previousReference"), number(inputs, "deadlineSeconds", 60));
+  // Where only a person can end it, nothing held it back because it is dead.
+  if (kind.byHand === undefined) await end(kind, args, reference, number(inputs, "deadlineSeconds", 60), previous);
   return state(true);
 }
 
@@ -83,7 +93,8 @@ async function heldBack(
   info: (message: string) => void,
 ): Promise<{ count: number; reason: string } | undefined> {
   const [args, reference] = [object(inputs, "args"), text(inputs, "previousReference")];
-  if (!(await kind.valid(args, reference))) return undefined;
+  if (!(await kind.valid(args, reference, text(inputs, "previous") || undefined))) return undefined;
+  if (kind.byHand !== undefined) return { count: 1, reason: kind.byHand };
   const { hold, proven } = await usage({
     kind,
     args,

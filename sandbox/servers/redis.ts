@@ -92,3 +92,20 @@ async function responds(url: string): Promise<boolean> {
     client.disconnect();
   }
 }
+
+/**
+ * What a reset does at a vendor whose database has one password: the old one is dead at once, and whoever uses it is
+ * disconnected.
+ */
+export async function resetPassword(adminUrl: string, user: string, password: string): Promise<void> {
+  const admin = new Client(adminUrl, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 3_000 });
+  admin.on("error", () => undefined);
+  try {
+    await admin.connect();
+    await admin.call("ACL", "SETUSER", user, "resetpass", hash(password));
+    await admin.call("CLIENT", "KILL", "USER", user);
+    await admin.call("ACL", "SAVE");
+  } finally {
+    admin.disconnect();
+  }
+}

@@ -10,6 +10,8 @@ export interface UpstashDatabase {
   endpoint: string;
   port: number;
   password: string;
+  /** @default true */
+  tls?: boolean;
 }
 
 export interface UpstashState extends KeyedState {
@@ -51,6 +53,12 @@ export class UpstashSimulator extends KeyedSimulator<UpstashState> {
 
   protected initialState(): UpstashState {
     return { keys: [], databases: structuredClone(this.#options.databases) };
+  }
+
+  protected override reconcile(draft: UpstashState): void {
+    super.reconcile(draft);
+    for (const wanted of this.#options.databases)
+      if (!draft.databases.some(({ id }) => id === wanted.id)) draft.databases.push(structuredClone(wanted));
   }
 
   protected authorize(request: FastifyRequest): Answer | undefined {
@@ -105,12 +113,12 @@ export class UpstashSimulator extends KeyedSimulator<UpstashState> {
     return found;
   }
 
-  #shown({ id, name, endpoint, port, password }: UpstashDatabase, credentials: boolean): object {
+  #shown({ id, name, endpoint, port, password, tls = true }: UpstashDatabase, credentials: boolean): object {
     const shows = credentials && (this.#options.showsPasswords ?? true);
     return {
       database_id: id,
       database_name: name,
-      ...{ endpoint, port, tls: true, state: "active" },
+      ...{ endpoint, port, tls, state: "active" },
       ...(shows ? { password } : {}),
     };
   }
