@@ -1,10 +1,14 @@
 // What the plugin is configured with: Pulumi config `rotation:<key>`, else the environment.
+import { Anthropic } from "./vendors/anthropic.ts";
+import { readPlace } from "./audit/store.ts";
 import { readKubeconfig } from "./vendors/kubeconfig.ts";
 import { Kubernetes } from "./vendors/kubernetes.ts";
+import { OpenAi } from "./vendors/openai.ts";
 import { Render } from "./vendors/render.ts";
 import { Resend } from "./vendors/resend.ts";
 import { Supabase } from "./vendors/supabase.ts";
-import { Vault } from "./vendors/vault.ts";
+import type { Vendor } from "./vendors/http.ts";
+import { Vault, vaultVendor } from "./vendors/vault.ts";
 import { Vercel } from "./vendors/vercel.ts";
 import { VercelTokens } from "./vendors/vercel-tokens.ts";
 import { Visapi } from "./vendors/visapi.ts";
@@ -21,6 +25,11 @@ const sources = {
   supabaseAccessToken: "SUPABASE_ACCESS_TOKEN",
   resendUrl: "RESEND_API_URL",
   resendAdminKey: "RESEND_ADMIN_KEY",
+  openaiUrl: "OPENAI_API_URL",
+  openaiAdminKey: "OPENAI_ADMIN_KEY",
+  anthropicUrl: "ANTHROPIC_API_URL",
+  anthropicAdminKey: "ANTHROPIC_ADMIN_KEY",
+  stripeUrl: "STRIPE_API_URL",
   visapiAdminKey: "VISAPI_ADMIN_API_KEY",
   vaultAddress: "VAULT_ADDR",
   vaultToken: "VAULT_TOKEN",
@@ -29,6 +38,9 @@ const sources = {
   kubeContext: "ROTATION_KUBE_CONTEXT",
   slackWebhookUrl: "SLACK_WEBHOOK_URL",
   fingerprintKey: "ROTATION_FINGERPRINT_KEY",
+  audit: "ROTATION_AUDIT",
+  auditKey: "ROTATION_AUDIT_KEY",
+  auditFormerKeys: "ROTATION_AUDIT_FORMER_KEYS",
   patienceSeconds: "ROTATION_PATIENCE_SECONDS",
 } as const;
 type Key = keyof typeof sources;
@@ -38,6 +50,7 @@ export const settingNames = Object.keys(sources) as Key[];
 export class Settings {
   #values: Partial<Record<Key, string>> = {};
   #started = new Date();
+  #configured = Date.now();
   /** Each with its open connections. */
   readonly #clusters = new Map<string, Kubernetes>();
 
@@ -58,7 +71,9 @@ export class Settings {
       throw new Error(
         `rotation:patienceSeconds is "${this.#values.patienceSeconds}"; give the seconds from 1 to 3600 for which a vendor is asked again, for instance 180`,
       );
+    readPlace(this.#values.audit);
     this.#started = now ? new Date(now) : new Date();
+    this.#configured = Date.now();
   }
 
   get(key: Key): string | undefined {
@@ -82,6 +97,11 @@ export class Settings {
   /** The run's one instant: the same for every decision of the run, however long it takes. */
   now(): Date {
     return this.#started;
+  }
+
+  /** The run's instant and what has passed since: when something happened, for the audit trail. */
+  elapsed(): Date {
+    return new Date(this.#started.getTime() + Date.now() - this.#configured);
   }
 
   render(patienceSeconds = this.patienceSeconds()): Render {
@@ -137,17 +157,47 @@ export class Settings {
     );
   }
 
+  openaiUrl(): string {
+    return this.get("openaiUrl") ?? "https://api.openai.com/v1";
+  }
+
+  openai(project: string): OpenAi {
+    const key = this.require("openaiAdminKey", "The OpenAI admin key");
+    return new OpenAi(this.openaiUrl(), key, project, this.patienceSeconds());
+  }
+
+  anthropicUrl(): string {
+    return this.get("anthropicUrl") ?? "https://api.anthropic.com";
+  }
+
+  anthropic(): Anthropic {
+    const key = this.require("anthropicAdminKey", "The Anthropic admin key");
+    return new Anthropic(this.anthropicUrl(), key, this.patienceSeconds());
+  }
+
+  stripeUrl(): string {
+    return this.get("stripeUrl") ?? "https://api.stripe.com";
+  }
+
   /** @param key @default the run's own */
   visapi(url: string, key = this.require("visapiAdminKey", "The key for VisAPI's keys")): Visapi {
     return new Visapi(url, key, this.patienceSeconds());
   }
 
   vault(): Vault {
-    return new Vault(
+    return new Vault(...this.#vaultAccess());
+  }
+
+  vaultVendor(): Vendor {
+    return vaultVendor(...this.#vaultAccess());
+  }
+
+  #vaultAccess(): [string, string, number, string | undefined] {
+    return [
       this.require("vaultAddress", "The address of Vault"),
       this.require("vaultToken", "The Vault token"),
       this.patienceSeconds(),
       this.get("vaultNamespace"),
-    );
+    ];
   }
 }

@@ -38,16 +38,21 @@ export interface RewrapItem {
 /** One answer for each item, in order. */
 export type Rewrapped = { ciphertext: string } | { error: string };
 
+/** How Vault is called: its address, the token and the namespace that go with every call. */
+export function vaultVendor(address: string, token: string, patienceSeconds: number, namespace?: string): Vendor {
+  return {
+    name: "Vault",
+    baseUrl: `${address.replace(/\/$/, "")}/v1`,
+    headers: { "x-vault-token": token, ...(namespace ? { "x-vault-namespace": namespace } : {}) },
+    tokenName: "VAULT_TOKEN",
+    patienceSeconds,
+  };
+}
+
 export class Vault {
   readonly #vendor: Vendor;
   constructor(address: string, token: string, patienceSeconds: number, namespace?: string) {
-    this.#vendor = {
-      name: "Vault",
-      baseUrl: `${address.replace(/\/$/, "")}/v1`,
-      headers: { "x-vault-token": token, ...(namespace ? { "x-vault-namespace": namespace } : {}) },
-      tokenName: "VAULT_TOKEN",
-      patienceSeconds,
-    };
+    this.#vendor = vaultVendor(address, token, patienceSeconds, namespace);
   }
 
   /** The latest version of an entry; `undefined` when there is none that can be read. */
@@ -72,6 +77,14 @@ export class Vault {
     if (reply.status !== 400) return true;
     if (errorsIn(reply).some((error) => error.includes("check-and-set"))) return false;
     throw new VendorError(`Vault refused to write ${mount}/${path}: ${errorsIn(reply).join("; ")}`, 400);
+  }
+
+  /** Sets custom metadata of an entry that exists; its versions stay as they are. Never a value. */
+  async describe(mount: string, path: string, custom: Record<string, string>): Promise<void> {
+    await this.#call("POST", `/${mount}/metadata/${path}`, `describe ${mount}/${path}`, {
+      body: { custom_metadata: custom },
+      repeatable: true,
+    });
   }
 
   async metadata(mount: string, path: string): Promise<KvMetadata | undefined> {
@@ -108,6 +121,46 @@ export class Vault {
     });
     // 0, like a token that may not look, stands for Vault's own default.
     return (reply.body as { data?: { max_versions: number } } | null)?.data?.max_versions || 10;
+  }
+
+  /** Names directly below a folder of a KV v2 mount; folders end in a slash. Empty when there is none. */
+  async list(mount: string, path: string): Promise<string[]> {
+    const reply = await this.#call("GET", `/${mount}/metadata/${path}?list=true`, `list ${mount}/${path}`, {
+      accept: [404],
+    });
+    return reply.status === 404 ? [] : ((reply.body as { data?: { keys?: string[] } }).data?.keys ?? []);
+  }
+
+  /** @param inputs base64; @returns `vault:v<version>:<signature>` for each, in order */
+  async sign(mount: string, key: string, inputs: string[]): Promise<string[]> {
+    const reply = await this.#call("POST", `/${mount}/sign/${key}`, `sign with ${mount}/${key}`, {
+      body: { batch_input: inputs.map((input) => ({ input })) },
+      accept: [400],
+      repeatable: true,
+    });
+    const results = (reply.body as { data?: { batch_results?: { signature?: string }[] } } | null)?.data?.batch_results;
+    const signatures = results?.flatMap(({ signature }) => signature ?? []) ?? [];
+    if (signatures.length === inputs.length) return signatures;
+    throw new VendorError(
+      `Vault did not sign with ${mount}/${key}: ${errorsIn(reply).join("; ") || "an answer without signatures"}. It must be of type ed25519: vault write -f ${mount}/keys/${key} type=ed25519`,
+      reply.status,
+    );
+  }
+
+  /** The public halves of all versions of an asymmetric transit key, base64, by version. */
+  async publicKeys(mount: string, key: string): Promise<Map<string, string>> {
+    const reply = await this.#call("GET", `/${mount}/keys/${key}`, `read the transit key ${mount}/${key}`, {
+      accept: [404],
+    });
+    const { keys = {} } = (reply.body as { data?: { keys?: Record<string, { public_key?: string }> } }).data ?? {};
+    const found = Object.entries(keys).flatMap(([version, { public_key: half }]) =>
+      half ? [[version, half] as const] : [],
+    );
+    if (found.length > 0) return new Map(found);
+    throw new VendorError(
+      `Vault has no key pair "${key}" at ${mount}/. Make it with: vault write -f ${mount}/keys/${key} type=ed25519`,
+      reply.status,
+    );
   }
 
   async transitKey(mount: string, key: string): Promise<TransitKey> {

@@ -8,6 +8,8 @@ import type { CredentialKind, Issue } from "../../provider/credentials/kind.ts";
 import { postgresLogin } from "../../provider/credentials/postgres-login.ts";
 import { redisAclUser } from "../../provider/credentials/redis-acl-user.ts";
 import { upstashPassword } from "../../provider/credentials/upstash-password.ts";
+import { vaultStaticRole } from "../../provider/credentials/vault-static-role.ts";
+import { Settings } from "../../provider/settings.ts";
 import type { Properties } from "../../provider/wire/contract.ts";
 import { Secret } from "../../provider/wire/values.ts";
 import { Sandbox } from "../../sandbox/sandbox.ts";
@@ -158,6 +160,83 @@ describe("issued credentials at the services themselves", function () {
         .validate({ adminUrl: "mysql://x", application: "No", owner: "" })
         .map(({ property }) => property);
       assert.deepEqual(reasons, ["args.adminUrl", "args.application", "args.owner"]);
+      assert.deepEqual(kind.validate(args()), []);
+    });
+  });
+
+  describe("vault-static-role", () => {
+    const settings = new Settings();
+    const kind = vaultStaticRole(settings);
+    const args = (more: Properties = {}): Properties => ({
+      roles: ["desk-a", "desk-b"],
+      consumerUrl: sandbox.postgres.applicationUrl.replace(/\/\/[^@]*@/, "//"),
+      owner: "desk_owner",
+      withoutTemporary: true,
+      ...more,
+    });
+    const staticRole = (name: string, username: string, period: string): Promise<unknown> =>
+      sandbox.vault.call("POST", `database/static-roles/${name}`, {
+        ...{ db_name: "visapi", username, rotation_period: period },
+      });
+
+    before(async () => {
+      settings.configure({ vaultAddress: sandbox.vault.address, vaultToken: sandbox.vault.rootToken });
+      await sandbox.postgres.query(
+        `create role desk_owner nologin; grant connect, temporary on database visapi to desk_owner;
+         create role desk_a login in role desk_owner; alter role desk_a set role = 'desk_owner';
+         create role desk_b login in role desk_owner; alter role desk_b set role = 'desk_owner'`,
+      );
+      const admin = new URL(sandbox.postgres.adminUrl());
+      await sandbox.vault.call("POST", "sys/mounts/database", { type: "database" });
+      await sandbox.vault.call("POST", "database/config/visapi", {
+        plugin_name: "postgresql-database-plugin",
+        allowed_roles: "*",
+        connection_url: `postgresql://{{username}}:{{password}}@${admin.host}${admin.pathname}?sslmode=disable`,
+        username: decodeURIComponent(admin.username),
+        password: decodeURIComponent(admin.password),
+      });
+      await staticRole("desk-a", "desk_a", "87600h");
+      await staticRole("desk-b", "desk_b", "87600h");
+    });
+
+    it("has Vault set the passwords of two logins, counts their sessions, and ends exactly one", async () => {
+      const first = await rotate(kind, args(), 1);
+      const second = await rotate(kind, args({ withoutTemporary: false }), 2);
+      assert.match(first.reference, /^desk-a#20\d\d-/);
+      const [one, two] = [await logIn(first.value), await logIn(second.value)];
+      assert.equal((await kind.users(args(), first.reference))?.count, 1);
+      assert.equal(await kind.valid(args(), first.reference), true);
+
+      await kind.revoke(args(), first.reference);
+      assert.equal(await kind.valid(args(), first.reference), false);
+      assert.deepEqual(await kind.users(args(), first.reference), { count: 0, who: [] });
+      await assert.rejects(one.query("select 1"), "its session is ended");
+      await assert.rejects(logIn(first.value), { code: "28P01" });
+      await two.query("select 1");
+      await kind.revoke(args(), first.reference);
+
+      const third = await rotate(kind, args(), 3);
+      await kind.revoke(args(), first.reference);
+      await (await logIn(third.value)).end();
+      await two.query("select 1");
+      await two.end();
+    });
+
+    it("refuses a role that Vault rotates by itself, and one that is not there", async () => {
+      await staticRole("desk-b", "desk_b", "24h");
+      await assert.rejects(
+        kind.issue(issueOf(args(), 4)),
+        /every 1 days, behind its consumers.*rotation_period=87600h/,
+      );
+      await assert.rejects(
+        kind.issue(issueOf(args({ roles: ["desk-c", "desk-a"] }), 5)),
+        /no static role "desk-c" at database\/\. Make it with: vault write/,
+      );
+      const wrong = kind.validate({ roles: ["one", "one"], consumerUrl: "postgresql://me@h/n", owner: "" });
+      assert.deepEqual(
+        wrong.map(({ property }) => property),
+        ["args.roles", "args.consumerUrl", "args.owner"],
+      );
       assert.deepEqual(kind.validate(args()), []);
     });
   });

@@ -40,3 +40,14 @@ path "transit/rewrap/intelliflow-data" {
 path "auth/token/create" {
   capabilities = ["update"]
 }
+
+# Only where Vault's database engine sets the passwords (kind `vault-static-role`): these roles, nothing of their making.
+path "database/static-roles/intelliflow-*" {
+  capabilities = ["read"]
+}
+path "database/static-creds/intelliflow-*" {
+  capabilities = ["read"]
+}
+path "database/rotate-role/intelliflow-*" {
+  capabilities = ["update"]
+}
