@@ -1,5 +1,6 @@
 // An application: its secrets, the services that consume them, and what a person may know about them.
 import * as pulumi from "@pulumi/pulumi";
+import "./lean.ts";
 import "./quiet.ts";
 import type { StackSettings } from "./stack.ts";
 

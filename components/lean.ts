@@ -1,0 +1,10 @@
+// @pulumi/pulumi (3.270.0, `resource.js`: `Resource.stackTrace`) records for every resource the whole stack of calls
+// that declared it, through source-map-support, and the engine keeps it in the state. Of a run of 250 resources that
+// is half of the program's processor time and a sixth of the state, which self-managed backends write anew at every
+// step; and it puts the paths of the machine into the state, so that a run from another folder writes every resource
+// once more. Names and URNs say where a resource comes from, so none of it is recorded. (bench/engine.ts measures it.)
+import * as pulumi from "@pulumi/pulumi";
+
+Object.assign(pulumi.Resource, { stackTrace: (): [] => [] });
+// Our own files are run as they are written; Node's stacks are right without maps.
+Reflect.deleteProperty(Error, "prepareStackTrace");
