@@ -34,7 +34,12 @@ export interface ServerSearch {
 
 const packages = { postgres: "postgresql", redis: "redis-server", etcd: "etcd-server" } as const;
 /** What they are called elsewhere. */
-const homebrew: Record<string, string> = { postgresql: "postgresql", "redis-server": "redis", "etcd-server": "etcd" };
+const homebrew: Record<string, string> = {
+  postgresql: "postgresql",
+  "redis-server": "redis",
+  "etcd-server": "etcd",
+  "fonts-liberation": "font-liberation",
+};
 const byHand = (names: string[]) => `apt-get install -y --no-install-recommends ${names.join(" ")}`;
 
 /** Looks for the servers and changes nothing. */
@@ -91,7 +96,7 @@ export async function ensureEtcd(step: Step, search: ServerSearch = {}): Promise
 }
 
 /** Installs what is missing, while no other run does. */
-async function installOnce(missing: () => string[], step: Step, search: ServerSearch): Promise<void> {
+export async function installOnce(missing: () => string[], step: Step, search: ServerSearch): Promise<void> {
   if (missing().length === 0) return;
   const cache = search.cache ?? cacheRoot();
   await mkdir(cache, { recursive: true });
@@ -156,7 +161,8 @@ async function forbidServices(file: string): Promise<() => Promise<void>> {
   return () => rm(file, { force: true });
 }
 
-async function versionOf(binary: string, pattern: RegExp): Promise<string> {
+/** What a program says of itself to `--version`. */
+export async function versionOf(binary: string, pattern: RegExp): Promise<string> {
   const { stdout } = await execa(binary, ["--version"], { stdin: "ignore" });
   return stdout.match(pattern)?.[1] ?? "unknown";
 }
