@@ -28,10 +28,11 @@ async function all(input: NodeJS.ReadStream): Promise<string> {
 
 /** Raw mode, so that the terminal shows nothing: Enter ends, Backspace takes back, Ctrl-C and Ctrl-D give up. */
 function withoutEcho(input: NodeJS.ReadStream, say: (text: string) => void): Promise<string> {
-  say("Paste the value and press Enter; it is not shown:");
   return new Promise((resolve, reject) => {
     let text = "";
+    // Silent before anybody is asked: what is pasted early is not shown either.
     input.setRawMode(true);
+    say("Paste the value and press Enter; it is not shown:");
     input.setEncoding("utf8");
     const end = (finish: () => void): void => {
       input.off("data", take);

@@ -10,7 +10,7 @@ import { fitted, makeOnce } from "./once.ts";
 
 /** Supabase's own bounds for the name of a key. */
 const longestName = 64;
-/** How long a project's gateway may take to know of a new key. */
+/** How long a project's gateway may take to know of a new key; no longer than a vendor is asked again at all. */
 const spreadSeconds = 60;
 
 /**
@@ -53,12 +53,13 @@ export function supabaseKey(settings: Settings): CredentialKind {
       return { value, reference: id };
     },
     prove: async (args, { value }) => {
-      const deadline = Date.now() + spreadSeconds * 1000;
+      const seconds = Math.min(spreadSeconds, settings.patienceSeconds());
+      const deadline = Date.now() + seconds * 1000;
       for (let pause = 250; ; pause = Math.min(pause * 1.5, 3000)) {
         if (await accepted(projectUrl(args), type(args), value)) return;
         if (Date.now() + pause > deadline)
           throw new Error(
-            `The Supabase project ${ref(args)} does not accept the ${type(args)} key; it was asked for ${spreadSeconds} s.`,
+            `The Supabase project ${ref(args)} does not accept the ${type(args)} key; it was asked for ${seconds} s.`,
           );
         await sleep(pause);
       }

@@ -91,16 +91,17 @@ async function revoke(settings: Settings, reference: string): Promise<void> {
   const own = parsed(token.name);
   const successor = tokens.some(({ name, expiresAt }) => {
     const other = parsed(name);
+    // Newer after a rotation, older after a return to the one before.
     return (
       own !== undefined &&
       other?.family === own.family &&
-      other.generation > own.generation &&
+      other.generation !== own.generation &&
       (expiresAt ?? Infinity) > date.getTime()
     );
   });
   if (!successor)
     throw new Error(
-      `The Vercel token ${token.name} is not revoked, since Vercel holds no newer one of its family. Rotate it first, or delete it by hand at vercel.com/account/tokens.`,
+      `The Vercel token ${token.name} is not revoked, since Vercel holds no other one of its family. Rotate it first, or delete it by hand at vercel.com/account/tokens.`,
     );
   await client.remove(reference);
 }

@@ -31,49 +31,58 @@ export async function openRedis(url: string): Promise<Direct> {
   return { url, use: () => redis.llen("visapi:queue:waiting"), close: () => redis.quit() };
 }
 
+/** Asks, and throws unless the answer is good. */
+export async function ask(url: string, init: RequestInit = {}): Promise<string> {
+  const response = await fetch(url, init);
+  const body = await response.text();
+  if (!response.ok) throw new Error(`${new URL(url).pathname} answered ${response.status}: ${body.slice(0, 200)}`);
+  return body;
+}
+
 export class StoresLoad {
-  readonly requests = { http: 0, database: 0, redis: 0 };
+  readonly requests: Record<string, number> = {};
   readonly failures: string[] = [];
   #running = true;
-  readonly #done: Promise<unknown>;
+  readonly #work: Promise<unknown>[] = [];
 
   constructor(options: LoadOptions) {
-    const get = async (path: string): Promise<void> => {
-      const response = await fetch(options.api + path, { headers: { "x-api-key": options.apiKey } });
-      const body = await response.text();
-      if (!response.ok) throw new Error(`${path} answered ${response.status}: ${body.slice(0, 200)}`);
-    };
-    this.#done = Promise.all([
-      this.#repeat("http", 15, () => get("/api/v1/workflows")),
-      this.#repeat("http", 30, () => get("/api/v1/healthz/redis")),
-      this.#direct("database", openDatabase, async () => (await options.urls()).database),
-      this.#direct("redis", openRedis, async () => (await options.urls()).redis),
-    ]);
+    const get = (path: string): Promise<unknown> =>
+      ask(options.api + path, { headers: { "x-api-key": options.apiKey } });
+    this.repeat("http", 15, () => get("/api/v1/workflows"));
+    this.repeat("http", 30, () => get("/api/v1/healthz/redis"));
+    this.follow("database", openDatabase, async () => (await options.urls()).database);
+    this.follow("redis", openRedis, async () => (await options.urls()).redis);
   }
 
   get total(): number {
-    return this.requests.http + this.requests.database + this.requests.redis;
+    return Object.values(this.requests).reduce((sum, count) => sum + count, 0);
   }
 
   async stop(): Promise<void> {
     this.#running = false;
-    await this.#done;
+    await Promise.all(this.#work);
   }
 
-  async #repeat(kind: keyof StoresLoad["requests"], pauseMs: number, use: () => Promise<unknown>): Promise<void> {
+  /** Makes one request after another until the load is stopped. @param pauseMs between two of them */
+  repeat(kind: string, pauseMs: number, use: () => Promise<unknown>): void {
+    this.#work.push(this.#repeat(kind, pauseMs, use));
+  }
+
+  /** As `repeat`, over one connection that takes up a new address within a moment of its being stored. */
+  follow(kind: string, open: (url: string) => Promise<Direct>, current: () => Promise<string>): void {
+    this.#work.push(this.#follow(kind, open, current));
+  }
+
+  async #repeat(kind: string, pauseMs: number, use: () => Promise<unknown>): Promise<void> {
     while (this.#running) {
-      this.requests[kind]++;
+      this.requests[kind] = (this.requests[kind] ?? 0) + 1;
       await use().catch((error: Error) => this.failures.push(`${kind}: ${error.message}`));
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 
-  /** Takes up a new connection string within a moment of its being stored: opens with it first, then leaves the old one. */
-  async #direct(
-    kind: "database" | "redis",
-    open: (url: string) => Promise<Direct>,
-    current: () => Promise<string>,
-  ): Promise<void> {
+  /** Opens with the new one first, then leaves the old one. */
+  async #follow(kind: string, open: (url: string) => Promise<Direct>, current: () => Promise<string>): Promise<void> {
     let connection = await open(await current());
     let last: Promise<unknown> = Promise.resolve();
     const follow = async (): Promise<void> => {

@@ -50,7 +50,7 @@ describe("credentials: Vercel tokens", () => {
 
   it("never ends a token that has no successor", async () => {
     const first = await rotate(run(), args);
-    await assert.rejects(run().revoke(args, first.reference), /holds no newer one of its family/);
+    await assert.rejects(run().revoke(args, first.reference), /holds no other one of its family/);
     assert.equal(await opens(first.value), 200);
   });
 
