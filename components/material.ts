@@ -5,6 +5,8 @@ import type { Verification } from "../provider/sdk.ts";
 export interface Material {
   /** What consumers get. Secret. */
   current: pulumi.Output<string>;
+  /** What goes with it, by name: the `kid` of a signing key. @default nothing */
+  fields?: Record<string, pulumi.Output<string>>;
   /** What they accept beside it; "" where nothing overlaps or the overlap has ended. Secret. */
   previous: pulumi.Output<string>;
   /** 1, 2, ...: how often it has been made. */

@@ -131,7 +131,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
   }
 
   /** Writes every destination, the system of record first, then restarts each service once all of its variables are written. */
-  #deliver({ current, previous, generation }: Material): {
+  #deliver({ current, fields, previous, generation }: Material): {
     resources: pulumi.Resource[];
     rollouts: pulumi.Output<string>[];
   } {
@@ -139,6 +139,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       application: this.application.label,
       secret: this.secret,
       ...{ current, previous, generation },
+      ...(fields ? { fields } : {}),
       overlaps: this.#traits.overlaps,
       window: this.schedule.window,
       part: (name) => this.part(name),

@@ -55,9 +55,10 @@ export class SigningKeys extends RotatedSecret {
     super("SigningKeys", application, secret, { ...args, destinations }, { handling: "key set", overlaps: false });
     this.build((origin) => {
       keys = this.#make(args, terms, { mount, path, jwksPath }, origin);
-      const { privateKey, generation, fingerprint, retireAt } = keys;
+      const { privateKey, generation, fingerprint, retireAt, kid, version } = keys;
       return {
         current: privateKey,
+        fields: { kid, version: pulumi.interpolate`${version}` },
         // Verifiers know old keys by the JWKS; no old private key is handed to anyone.
         previous: pulumi.secret(""),
         ...{ generation, fingerprint },

@@ -23,6 +23,8 @@ export interface Delivery {
   application: string;
   secret: string;
   current: pulumi.Output<string>;
+  /** What goes with the value, by name: the `kid` of a signing key. */
+  fields?: Record<string, pulumi.Output<string>>;
   /** Empty where nothing overlaps or the previous value has ended. */
   previous: pulumi.Output<string>;
   overlaps: boolean;

@@ -39,6 +39,7 @@ export class KubernetesCluster {
       // A new value is written in place. The plugin's default deletes the Secret first, and pods that start
       // meanwhile would not find it.
       enableSecretMutable: true,
+      enableConfigMapMutable: true,
       enableServerSideApply: true,
       // A Secret that a person made before is taken over, with whatever other keys it has.
       upsertExistingObjects: true,
@@ -131,8 +132,14 @@ export interface KubernetesSecretArgs {
   name?: string;
   /** The key of the value. @default the secret's own name. With an overlap, `<key>_PREVIOUS` holds the previous value. */
   key?: string;
-  /** The entries, where one key with the whole value will not do: `{ username, password }` of a login. */
-  entries?: (current: pulumi.Output<string>) => Record<string, pulumi.Input<string>>;
+  /**
+   * The entries, where one key with the whole value will not do: `{ username, password }` of a login. `fields` is what
+   * goes with the value, like the `kid` of a signing key.
+   */
+  entries?: (
+    current: pulumi.Output<string>,
+    fields: Record<string, pulumi.Output<string>>,
+  ) => Record<string, pulumi.Input<string>>;
 }
 
 /**
@@ -159,7 +166,7 @@ export function kubernetesSecret(args: KubernetesSecretArgs): Destination {
     health: [...new Set(deployments.flatMap((each) => each.args.health ?? []))],
     proofs: (secret, overlaps) => deployments.flatMap((each) => each.proofs(keyOf(secret), overlaps)),
     deliver: (delivery) => {
-      const { application, secret, current, previous, overlaps, part, options } = delivery;
+      const { application, secret, current, fields = {}, previous, overlaps, part, options } = delivery;
       const name = args.name ?? secret.toLowerCase().replaceAll("_", "-");
       const key = keyOf(secret);
       shaped(
@@ -169,7 +176,7 @@ export function kubernetesSecret(args: KubernetesSecretArgs): Destination {
         "jwt-secret",
       );
       cluster.claim(`${namespace}/${name}`, `${application}/${secret}`);
-      const entries = args.entries?.(current) ?? {
+      const entries = args.entries?.(current, fields) ?? {
         [key]: current,
         ...(overlaps ? { [`${key}_PREVIOUS`]: previous } : {}),
       };
@@ -210,7 +217,7 @@ export function kubernetesSecret(args: KubernetesSecretArgs): Destination {
 }
 
 /** Who the API server's books say has written our keys. */
-const manager = "secret-rotation";
+export const manager = "secret-rotation";
 
 function inBase64(entries: Record<string, string>): Record<string, string> {
   return Object.fromEntries(

@@ -8,13 +8,16 @@ export interface VaultArgs {
   mount?: string;
   /** The path below the mount. @default `<application>/<secret>` */
   path?: string;
+  /** The fields, where consumers expect others than `value`: `{ username, password }` of a login. */
+  fields?: (current: pulumi.Output<string>) => Record<string, pulumi.Input<string>>;
 }
 
 /**
- * One KV v2 entry of its own, with the fields `value` and `generation`, so that each version tells which one it is and
- * can be brought back; generation and window are its custom metadata too.
+ * One KV v2 entry of its own, with the fields `value` (or those that are asked for) and `generation`, so that each
+ * version tells which one it is and can be brought back; generation and window are its custom metadata too. All fields
+ * are written as one version.
  */
-export function vaultKv({ mount = "secret", path }: VaultArgs = {}): Destination {
+export function vaultKv({ mount = "secret", path, fields = (value) => ({ value }) }: VaultArgs = {}): Destination {
   return {
     label: `vault:${mount}`,
     first: true,
@@ -27,7 +30,7 @@ export function vaultKv({ mount = "secret", path }: VaultArgs = {}): Destination
         {
           mount,
           name: path ?? `${application}/${secret}`,
-          dataJson: pulumi.secret(pulumi.jsonStringify({ value: current, generation })),
+          dataJson: pulumi.secret(pulumi.jsonStringify({ ...fields(current), generation })),
           customMetadata: {
             data: { generation: pulumi.interpolate`${generation}`, window, "managed-by": "secret-rotation" },
           },

@@ -1,6 +1,7 @@
 // What a team has in its cluster before the stack comes: a namespace with Deployments that read their environment from
 // Secrets. The sandbox makes them as a person would with `kubectl create`; the stack never owns them.
 import type { KubeClient, KubeObject } from "../plugins/kubernetes/client.ts";
+import { programAnnotation } from "./kwok-stages.ts";
 
 /** A Deployment of the team's own. */
 export interface Workload {
@@ -11,6 +12,12 @@ export interface Workload {
   secrets: string[];
   /** Runs for ever and does nothing; kwok only plays it. @default "registry.k8s.io/pause:3.10" */
   image?: string;
+  /** A program that the sandbox's kubelet runs for each pod. @default none: kwok plays the pods */
+  program?: string;
+  /** Environment beside that of the Secrets. */
+  env?: Record<string, string>;
+  /** ConfigMaps and where they are mounted; they may be missing at first. */
+  configMaps?: { name: string; mountPath: string }[];
   /** Seconds without progress after which Kubernetes calls a rollout failed. @default 600 */
   progressDeadlineSeconds?: number;
 }
@@ -40,6 +47,7 @@ export async function createWorkloads(client: KubeClient, { namespace, deploymen
 
 function deployment(namespace: string, workload: Workload): KubeObject {
   const { name, replicas = 2, secrets, image = "registry.k8s.io/pause:3.10", progressDeadlineSeconds } = workload;
+  const { program, env = {}, configMaps = [] } = workload;
   const labels = { app: name };
   return {
     apiVersion: "apps/v1",
@@ -52,12 +60,19 @@ function deployment(namespace: string, workload: Workload): KubeObject {
       // A new pod is ready before an old one goes.
       strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
-        metadata: { labels },
+        metadata: { labels, ...(program ? { annotations: { [programAnnotation]: program } } : {}) },
         spec: {
           automountServiceAccountToken: false,
           containers: [
-            { name, image, envFrom: secrets.map((secret) => ({ secretRef: { name: secret, optional: true } })) },
+            {
+              name,
+              image,
+              envFrom: secrets.map((secret) => ({ secretRef: { name: secret, optional: true } })),
+              env: Object.entries(env).map(([name, value]) => ({ name, value })),
+              volumeMounts: configMaps.map(({ name, mountPath }) => ({ name, mountPath, readOnly: true })),
+            },
           ],
+          volumes: configMaps.map(({ name }) => ({ name, configMap: { name, optional: true } })),
         },
       },
     },

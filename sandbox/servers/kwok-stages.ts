@@ -27,6 +27,9 @@ const stage = (name: string, kind: "Node" | "Pod", matches: Match[], next: objec
 
 const missingImage = `[.spec.containers[].image | startswith("${unreachableRegistry}")] | any | tostring`;
 const alive: Match = { key: ".metadata.deletionTimestamp", operator: "DoesNotExist" };
+/** On pods that run for real: the sandbox's kubelet (`kubelet.ts`) says how they are, and kwok leaves them to it. */
+export const programAnnotation = "sandbox/program";
+const played: Match = { key: `.metadata.annotations["${programAnnotation}"]`, operator: "DoesNotExist" };
 const pending: Match = { key: ".status.phase", operator: "In", values: ["Pending"] };
 
 /** A status template with one condition for each type. */
@@ -55,6 +58,7 @@ export function kwokStages(): string {
       "Pod",
       [
         alive,
+        played,
         pending,
         { key: ".spec.nodeName", operator: "Exists" },
         { key: missingImage, operator: "NotIn", values: ["true"] },
@@ -75,6 +79,7 @@ export function kwokStages(): string {
       "Pod",
       [
         alive,
+        played,
         pending,
         { key: ".spec.nodeName", operator: "Exists" },
         { key: missingImage, operator: "In", values: ["true"] },
@@ -95,7 +100,7 @@ export function kwokStages(): string {
     stage(
       "pod-ends",
       "Pod",
-      [{ key: ".metadata.deletionTimestamp", operator: "Exists" }],
+      [{ key: ".metadata.deletionTimestamp", operator: "Exists" }, played],
       { finalizers: { empty: true }, delete: true },
       endMs,
     ),

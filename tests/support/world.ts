@@ -56,11 +56,14 @@ export class World {
     this.now = "2027-03-01T03:00:00Z";
   }
 
-  /** @param kubernetes what a team has in its cluster; left out, there is no cluster */
-  static async start({ kubernetes: workloads }: { kubernetes?: WorkloadOptions } = {}): Promise<World> {
+  /** @param kubernetes what a team has in its cluster, or IntelliFlow with pods that are processes; left out, there is no cluster */
+  static async start({ kubernetes: wanted }: { kubernetes?: WorkloadOptions | "intelliflow" } = {}): Promise<World> {
     const dir = mkdtempSync(join(tmpdir(), "rotation-world-"));
     const toolchain = await ensureToolchain();
-    const kubernetes = workloads && { toolchain: await ensureKubernetes(), workloads };
+    const kubernetes = wanted && {
+      toolchain: await ensureKubernetes(),
+      ...(wanted === "intelliflow" ? {} : { workloads: wanted }),
+    };
     const sandbox = await Sandbox.start({ dir, toolchain, limitScale: 1000, ...(kubernetes ? { kubernetes } : {}) });
     await ensureStack(dir, sandbox.env);
     return new World(sandbox, dir);

@@ -1,0 +1,43 @@
+// A JWKS document as a ConfigMap: it is public, pods read it as a file, and Kubernetes brings mounted files up to date
+// within a minute, so that no verifier has to be restarted for a new key.
+import * as k8s from "@pulumi/kubernetes";
+import { shaped } from "../stack.ts";
+import type { JwksDestination } from "../signing-keys.ts";
+import { manager, type KubernetesCluster } from "./kubernetes.ts";
+
+export interface JwksConfigMapArgs {
+  cluster: KubernetesCluster;
+  namespace: string;
+  /** The ConfigMap's name. */
+  name: string;
+  /** The key, and so the name of the file. @default "jwks.json" */
+  key?: string;
+}
+
+/** It is changed in place, never replaced, and left behind when the keys are taken out of the program. */
+export function jwksConfigMap({ cluster, namespace, name, key = "jwks.json" }: JwksConfigMapArgs): JwksDestination {
+  shaped(name, /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, "The name of the ConfigMap with the key set", "jwks");
+  shaped(key, /^[-._a-zA-Z0-9]{1,253}$/, "The key of the ConfigMap with the key set", "jwks.json");
+  return {
+    label: `kubernetes:${namespace}/${name}`,
+    publish: (jwks, { application, secret, part, options }) => [
+      new k8s.core.v1.ConfigMap(
+        part(`kubernetes-${namespace}-${name}`),
+        {
+          metadata: {
+            name,
+            namespace,
+            labels: { "app.kubernetes.io/managed-by": manager },
+            annotations: {
+              "secret-rotation/secret": `${application}/${secret}`,
+              "pulumi.com/patchFieldManager": manager,
+              "pulumi.com/patchForce": "true",
+            },
+          },
+          data: { [key]: jwks },
+        },
+        { ...options, provider: cluster.provider, retainOnDelete: true },
+      ),
+    ],
+  };
+}

@@ -1,0 +1,262 @@
+// Runs the programs of pods for real, in the place of a node's kubelet and of kube-proxy: one process for each pod, with
+// the environment of its Secrets as they are when it starts, ConfigMaps as files that follow their changes, readiness
+// by a probe, and a service's address that reaches ready pods only. Secrets changed later reach a pod by its restart.
+import { mkdirSync, rmSync, writeFileSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KubeError, Unreachable, type KubeClient } from "../plugins/kubernetes/client.ts";
+import type { Launch, Running } from "../simulators/platform.ts";
+import { ServiceProxy, type Target } from "../simulators/proxy.ts";
+import { programAnnotation } from "./kwok-stages.ts";
+import { answers } from "./wait.ts";
+
+export interface Program {
+  launch: Launch;
+  /** A pod is ready while a GET of this answers 2xx. */
+  readiness: string;
+  /** Where its ready pods are reached. */
+  port: number;
+}
+
+export interface KubeletOptions {
+  client: KubeClient;
+  namespace: string;
+  /** By the name in the pods' annotation `sandbox/program`. */
+  programs: Record<string, Program>;
+  /** Folder for what is mounted into pods. */
+  dir: string;
+}
+
+interface Container {
+  name: string;
+  image: string;
+  env?: { name: string; value?: string }[];
+  envFrom?: { secretRef?: { name: string; optional?: boolean } }[];
+  volumeMounts?: { name: string; mountPath: string }[];
+}
+interface Pod {
+  metadata: { name: string; uid: string; deletionTimestamp?: string; annotations?: Record<string, string> };
+  spec: { nodeName?: string; containers: Container[]; volumes?: { name: string; configMap?: { name: string } }[] };
+}
+
+/** One pod that this kubelet has taken on. */
+interface Run extends Target {
+  pod: Pod;
+  program: string;
+  mounts: string;
+  running: Running | undefined;
+  ready: boolean;
+  leaving: boolean;
+}
+
+const [lookMs, syncMs, drainMs] = [150, 500, 10_000];
+
+export class Kubelet {
+  readonly #options: KubeletOptions;
+  readonly #proxies = new Map<string, ServiceProxy>();
+  /** By uid. */
+  readonly #runs = new Map<string, Run>();
+  readonly #files = new Map<string, string>();
+  #stopped = false;
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(options: KubeletOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to look after pods, and resolves when every service can be reached (by 503 until its first pod is ready). */
+  async start(): Promise<void> {
+    for (const [name, { port }] of Object.entries(this.#options.programs)) {
+      const proxy = new ServiceProxy();
+      await proxy.start(port);
+      this.#proxies.set(name, proxy);
+    }
+    this.#loops = Promise.all([this.#repeat(lookMs, () => this.#look()), this.#repeat(syncMs, () => this.#sync())]);
+  }
+
+  /** How many pods of a program are ready. */
+  ready(program: string): number {
+    return [...this.#runs.values()].filter((run) => run.program === program && run.ready && !run.leaving).length;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#loops;
+    await Promise.all([...this.#runs.values()].map(async ({ running }) => running?.stop()));
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.stop()));
+  }
+
+  /** While the API server does not answer, what runs goes on. */
+  async #repeat(everyMs: number, step: () => Promise<void>): Promise<void> {
+    while (!this.#stopped) {
+      await step().catch((error: unknown) => {
+        if (!(error instanceof Unreachable || error instanceof KubeError)) throw error;
+      });
+      await sleep(everyMs);
+    }
+  }
+
+  #path(kind: string, name = ""): string {
+    return `/api/v1/namespaces/${this.#options.namespace}/${kind}${name ? `/${name}` : ""}`;
+  }
+
+  async #look(): Promise<void> {
+    const { body } = await this.#options.client.call("GET", this.#path("pods"));
+    const pods = (body as unknown as { items: Pod[] }).items;
+    for (const pod of pods) {
+      const program = pod.metadata.annotations?.[programAnnotation];
+      if (!program || !(program in this.#options.programs) || !pod.spec.nodeName) continue;
+      const known = this.#runs.get(pod.metadata.uid);
+      if (known && pod.metadata.deletionTimestamp) this.#end(known);
+      else if (!known && pod.metadata.deletionTimestamp) await this.#forget(pod);
+      else if (!known) this.#begin(pod, program);
+    }
+    const there = new Set(pods.map(({ metadata }) => metadata.uid));
+    for (const [uid, run] of this.#runs) if (!there.has(uid)) this.#end(run);
+  }
+
+  #begin(pod: Pod, program: string): void {
+    const mounts = join(this.#options.dir, pod.metadata.uid);
+    const run: Run = { pod, program, mounts, port: 0, inFlight: 0, running: undefined, ready: false, leaving: false };
+    this.#runs.set(pod.metadata.uid, run);
+    void this.#keep(run);
+  }
+
+  /** Keeps a process for the pod; one that ends is started again, later each time, with the Secrets as they are then. */
+  async #keep(run: Run): Promise<void> {
+    for (let pause = 500; !this.#gone(run); pause = Math.min(10_000, pause * 2)) {
+      try {
+        await this.#report(run, false);
+        const env = await this.#environment(run);
+        if (this.#gone(run)) return;
+        const running = await this.#program(run).launch(env, { index: 0, deployId: run.pod.metadata.name });
+        [run.running, run.port] = [running, running.port];
+        if (await this.#untilReady(run, running)) await this.#serve(run);
+        await running.exited;
+      } catch (error) {
+        if (!(error instanceof Unreachable || error instanceof KubeError)) throw error;
+      }
+      run.ready = false;
+      this.#switch(run.program);
+      if (!this.#gone(run)) await sleep(pause);
+    }
+  }
+
+  #gone(run: Run): boolean {
+    return this.#stopped || run.leaving;
+  }
+
+  #program({ program }: Run): Program {
+    const found = this.#options.programs[program];
+    if (!found) throw new Error(`there is no program ${program}`);
+    return found;
+  }
+
+  async #untilReady(run: Run, running: Running): Promise<boolean> {
+    let ended = false;
+    void running.exited.then(() => (ended = true));
+    const url = `http://127.0.0.1:${running.port}${this.#program(run).readiness}`;
+    for (let pause = 30; !ended && !this.#gone(run); pause = Math.min(500, pause * 1.3)) {
+      if (await answers(url)) return true;
+      await sleep(pause);
+    }
+    return false;
+  }
+
+  /** Reachable first: who is counted as available must take requests before an older pod goes. */
+  async #serve(run: Run): Promise<void> {
+    run.ready = true;
+    this.#switch(run.program);
+    while (!this.#gone(run))
+      try {
+        return await this.#report(run, true);
+      } catch (error) {
+        if (error instanceof KubeError && error.status === 404) return;
+        await sleep(300);
+      }
+  }
+
+  #switch(program: string): void {
+    const runs = [...this.#runs.values()].filter((run) => run.program === program && run.ready && !run.leaving);
+    this.#proxies.get(program)?.switchTo(runs);
+  }
+
+  /** No new requests, the end of those under way, SIGTERM, and then the pod's own end. */
+  #end(run: Run): void {
+    if (run.leaving) return;
+    run.leaving = true;
+    this.#switch(run.program);
+    void (async () => {
+      const deadline = Date.now() + drainMs;
+      while (run.inFlight > 0 && Date.now() < deadline) await sleep(10);
+      await run.running?.stop();
+      for (let done = false; !done && !this.#stopped;)
+        done = await this.#forget(run.pod).then(
+          () => true,
+          () => sleep(300).then(() => false),
+        );
+      this.#runs.delete(run.pod.metadata.uid);
+      for (const file of this.#files.keys()) if (file.startsWith(run.mounts)) this.#files.delete(file);
+      rmSync(run.mounts, { recursive: true, force: true });
+    })();
+  }
+
+  async #forget({ metadata: { name, uid } }: Pod): Promise<void> {
+    const body = { apiVersion: "v1", kind: "DeleteOptions", gracePeriodSeconds: 0, preconditions: { uid } };
+    await this.#options.client.call("DELETE", this.#path("pods", name), { body, accept: [404, 409] });
+  }
+
+  async #report(run: Run, ready: boolean): Promise<void> {
+    const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+    const status = ready ? "True" : "False";
+    const conditions = ["Initialized", "ContainersReady", "Ready"].map((type) => ({
+      type,
+      status: type === "Initialized" ? "True" : status,
+      lastTransitionTime: now,
+    }));
+    const containerStatuses = run.pod.spec.containers.map(({ name, image }) => ({
+      ...{ name, image, imageID: "", ready, started: ready, restartCount: 0 },
+      state: ready ? { running: { startedAt: now } } : { waiting: { reason: "ContainerCreating" } },
+    }));
+    const phase = ready ? "Running" : "Pending";
+    await this.#options.client.call("PATCH", `${this.#path("pods", run.pod.metadata.name)}/status`, {
+      body: { status: { phase, startTime: now, conditions, containerStatuses } },
+      contentType: "application/strategic-merge-patch+json",
+    });
+  }
+
+  async #environment(run: Run): Promise<Record<string, string>> {
+    const [container] = run.pod.spec.containers;
+    const env: Record<string, string> = {};
+    for (const { secretRef } of container?.envFrom ?? [])
+      for (const [key, value] of Object.entries(secretRef ? await this.#data("secrets", secretRef.name) : {}))
+        env[key] = Buffer.from(value, "base64").toString();
+    for (const { name, value = "" } of container?.env ?? []) env[name] = value;
+    await this.#mount(run);
+    return { ...env, CONTAINER_SANDBOX_MOUNT_POINT: run.mounts };
+  }
+
+  async #data(kind: "secrets" | "configmaps", name: string): Promise<Record<string, string>> {
+    const { body } = await this.#options.client.call("GET", this.#path(kind, name), { accept: [404] });
+    return (body["data"] ?? {}) as Record<string, string>;
+  }
+
+  async #sync(): Promise<void> {
+    for (const run of this.#runs.values()) if (!run.leaving && run.running) await this.#mount(run);
+  }
+
+  /** Brings mounted files to what their ConfigMaps say. */
+  async #mount({ pod, mounts }: Run): Promise<void> {
+    for (const { name, mountPath } of pod.spec.containers[0]?.volumeMounts ?? []) {
+      const source = pod.spec.volumes?.find((volume) => volume.name === name)?.configMap;
+      for (const [key, text] of Object.entries(source ? await this.#data("configmaps", source.name) : {})) {
+        const file = join(mounts, mountPath, key);
+        if (this.#files.get(file) === text) continue;
+        mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+        writeFileSync(`${file}.new`, text, { mode: 0o600 });
+        renameSync(`${file}.new`, file);
+        this.#files.set(file, text);
+      }
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// Users of IntelliFlow, all at once: they sign in, are known by both services, read and write encrypted customers.
+import { setTimeout as sleep } from "node:timers/promises";
+
+export class IntelliflowLoad {
+  readonly requests: Record<string, number> = {};
+  readonly failures: string[] = [];
+  readonly #api: string;
+  readonly #web: string;
+  readonly #done: Promise<unknown>;
+  #running = true;
+  #token = "";
+
+  constructor(api: string, web: string) {
+    [this.#api, this.#web] = [api, web];
+    this.#done = this.#begin();
+  }
+
+  get total(): number {
+    return Object.values(this.requests).reduce((sum, each) => sum + each, 0);
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#done;
+  }
+
+  /** A token as a user gets it now. */
+  async signIn(): Promise<string> {
+    const body = JSON.stringify({ email: "ada@example.com" });
+    const headers = { "content-type": "application/json" };
+    const answer = await this.#ask("sign-in", `${this.#api}/auth/signin`, { method: "POST", headers, body });
+    return (answer as { token: string }).token;
+  }
+
+  async #begin(): Promise<void> {
+    this.#token = await this.signIn().catch(() => "");
+    const add = { method: "POST", body: JSON.stringify({ name: "new", card: "card of a new one" }) };
+    await Promise.all([
+      this.#repeat(100, async () => (this.#token = await this.signIn())),
+      this.#repeat(5, () => this.#ask("me", `${this.#web}/me`)),
+      this.#repeat(5, () => this.#ask("home", this.#web)),
+      this.#repeat(30, () => this.#ask("customers", `${this.#web}/customers`)),
+      this.#repeat(60, () =>
+        this.#ask("new customer", `${this.#api}/customers`, {
+          ...add,
+          headers: { "content-type": "application/json" },
+        }),
+      ),
+    ]);
+  }
+
+  async #ask(kind: string, url: string, init: RequestInit = {}): Promise<unknown> {
+    this.requests[kind] = (this.requests[kind] ?? 0) + 1;
+    const headers = { authorization: `Bearer ${this.#token}`, ...(init.headers as Record<string, string>) };
+    const response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(10_000) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${kind} answered ${response.status}: ${text.slice(0, 200)}`);
+    return JSON.parse(text) as unknown;
+  }
+
+  async #repeat(pauseMs: number, use: () => Promise<unknown>): Promise<void> {
+    while (this.#running) {
+      await use().catch((error: Error) => this.failures.push(`${new Date().toISOString()} ${error.message}`));
+      await sleep(pauseMs);
+    }
+  }
+}
