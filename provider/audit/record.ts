@@ -17,6 +17,7 @@
  * - `failed`     a step failed (`detail` is its error, without any value)
  * - `drifted`    a destination holds something else than was written
  * - `pushed`     a person had a drifted destination written again
+ * - `noticed`    people were told that it begins or falls due (`detail`: why the message could not be sent)
  * - `removed`    a destination's copy was deleted, or the secret is no longer rotated
  */
 export const events = [
@@ -34,6 +35,7 @@ export const events = [
   "failed",
   "drifted",
   "pushed",
+  "noticed",
   "removed",
 ] as const;
 export type AuditEvent = (typeof events)[number];
@@ -78,6 +80,8 @@ export interface AuditEntry {
   checks?: string[];
   /** How long the step took. */
   seconds?: number;
+  /** Until when the value before is valid beside it, at the latest (RFC 3339); "" when there is no overlap. */
+  until?: string;
   /** One sentence more, for people: a reference at the service, an error, a warning. */
   detail?: string;
 }
@@ -102,8 +106,10 @@ export interface AuditRecord extends AuditEntry {
   seq: number;
   /** `<run>/<resource>/<event>/<key>`: the same step of the same run is never recorded twice. */
   id: string;
-  /** When it was written, RFC 3339 in milliseconds, UTC: the run's own clock (ROTATION_NOW) and the time since its start. */
+  /** When the step ended, RFC 3339 in milliseconds, UTC: the run's own clock (ROTATION_NOW) and the time since its start. */
   at: string;
+  /** The store could not be reached then; it was recorded by a later step or run. */
+  late?: true;
   run: AuditRun;
   /** `hash` of the record before; 64 zeros for the first. */
   previous: string;

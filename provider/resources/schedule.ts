@@ -19,6 +19,7 @@ const declared = [
   "apartFrom",
   "adopted",
   "anchor",
+  "asked",
 ];
 const decided = ["window", "dueAt", "announced"];
 const shown = ["secret", "class", "owner", "intervalDays", "generation", ...decided];
@@ -26,7 +27,8 @@ const shown = ["secret", "class", "owner", "intervalDays", "generation", ...deci
 /**
  * `rotation:index:Schedule`. Inputs: `secret` (name), `class`, `owner` (who answers for it), and the `Terms` of `provider/schedule/terms.ts`, where
  * `generation` is 1 and `anchor` is the secret's name when left out. Adds `window`, `dueAt` and, while a rotation is
- * announced, `announced` (RFC 3339). Its id is the secret's name at creation.
+ * announced, `announced` (RFC 3339). Its id is the secret's name at creation. `asked` (`{action, by, reason, at}`: a
+ * person's request, as the configuration has it) is for the audit trail alone and changes nothing.
  * @param clock the time of the run; to be the same throughout a run
  */
 export function schedule(clock: () => Date): Resource {
@@ -60,7 +62,9 @@ export function schedule(clock: () => Date): Resource {
     },
 
     diff({ oldInputs, inputs, ignoreChanges }) {
-      const names = [...declared, ...decided].filter((name) => name !== "apartFrom" && !ignoreChanges.includes(name));
+      const names = [...declared, ...decided].filter(
+        (name) => !["apartFrom", "asked"].includes(name) && !ignoreChanges.includes(name),
+      );
       return { changed: names.filter((name) => !same(oldInputs[name], inputs[name])) };
     },
 

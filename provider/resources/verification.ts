@@ -10,7 +10,7 @@ import { flag, list, number, required, text } from "./inputs.ts";
  *
  * Inputs: `secret`, `value` (secret, the current one), `fingerprint`, `holds` (whether consumers should accept the
  * previous value too), `rollouts` (ids that must be live before), `health` (URLs), `proofs` (`ProofSource[]`),
- * `deadlineSeconds`. It runs again when the value, `holds` or what is checked changes.
+ * `deadlineSeconds`, `destinations` (labels of what was written before, for the audit trail). It runs again when the value, `holds` or what is checked changes.
  * Outputs: `consumers` (for instance `api 2/2`).
  */
 export function verification(): Resource {

@@ -105,8 +105,8 @@ export interface Provider {
   checkConfig?(inputs: Properties): CheckResult;
   /** Called once before the first resource, with `<provider>:<key>` configuration by its key. */
   configure?(config: Properties): Promise<void>;
-  /** Called when a step of one of the resources has failed, after the error was made clean of values. */
-  onFailure?(urn: string, message: string): void;
+  /** Called when a step of one of the resources has failed, after the error was made clean of values; the engine hears of it then. */
+  onFailure?(urn: string, message: string): Promise<void> | void;
   /** Called when the engine asks to stop early and when it goes away; finish what must not be lost. */
   stop?(): Promise<void>;
 }

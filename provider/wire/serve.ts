@@ -202,7 +202,7 @@ async function guarded<T>(
       for (const form of new Set([value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]))
         message = message.replaceAll(form, "[secret]");
     }
-    provider.onFailure?.(urn, message);
+    await provider.onFailure?.(urn, message);
     // Without the original as its cause: that one may hold a value.
     return Promise.reject(new Error(message));
   }
