@@ -41,14 +41,14 @@ export abstract class OverlappingSecret extends RotatedSecret {
   /** What a person has asked for in the stack's config. */
   #asked(secret: string): {
     revoke?: boolean;
-    restore?: Required<Pick<Restored, "generation" | "at" | "mount" | "path">>;
+    restore?: Required<Restored>;
   } {
     const { forced, restored } = this.application.stack;
     const back = restored[secret];
-    const { generation, at, mount, path } = back ?? {};
+    const { generation, at, mount, path, by = "", reason = "" } = back ?? {};
     return {
       ...(forced[secret]?.revoke ? { revoke: true } : {}),
-      ...(generation && at && mount && path ? { restore: { generation, at, mount, path } } : {}),
+      ...(generation && at && mount && path ? { restore: { generation, at, mount, path, by, reason } } : {}),
     };
   }
 

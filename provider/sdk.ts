@@ -204,12 +204,7 @@ export class KeyPairEnd extends pulumi.CustomResource {
     }>,
     opts?: pulumi.CustomResourceOptions,
   ) {
-    super(
-      "rotation:vault:KeyPairEnd",
-      name,
-      { ...args, value: pulumi.secret(args.value), ended: undefined },
-      opts,
-    );
+    super("rotation:vault:KeyPairEnd", name, { ...args, value: pulumi.secret(args.value), ended: undefined }, opts);
   }
 }
 
