@@ -1,9 +1,10 @@
-// IntelliFlow's login at PostgreSQL: two users, one in use (runbook, "Database Credentials").
+// IntelliFlow's login at PostgreSQL: two users, one in use (runbook, "Database Credentials"). The stack makes them by an
+// administrator's login; or, where Vault's database engine has that login, Vault sets their passwords when the stack says.
 import * as pulumi from "@pulumi/pulumi";
 import { kubernetesSecret } from "../components/destinations/kubernetes.ts";
 import { vaultKv } from "../components/destinations/vault.ts";
-import { IssuedCredential } from "../components/issued-credential.ts";
-import { secretSetting } from "../components/stack.ts";
+import { IssuedCredential, type IssuedCredentialArgs } from "../components/issued-credential.ts";
+import { secretSetting, setting } from "../components/stack.ts";
 import type { Application } from "../components/application.ts";
 import type { Services } from "./intelliflow-services.ts";
 
@@ -24,13 +25,7 @@ export function database(application: Application, { owner, graceHours, api, web
     owner,
     intervalDays: 30,
     graceHours,
-    kind: "postgres-login",
-    settings: {
-      adminUrl: databaseAdminUrl(),
-      application: "intelliflow",
-      owner: "intelliflow_owner",
-      checks: ["select 1 from customers limit 1"],
-    },
+    ...madeBy(),
     destinations: [
       vaultKv({ path: "intelliflow/database", fields: (url) => ({ ...login(url), url }) }),
       kubernetesSecret({
@@ -43,6 +38,22 @@ export function database(application: Application, { owner, graceHours, api, web
       }),
     ],
   });
+}
+
+/**
+ * Config `intelliflow:vaultDatabaseRoles`, the two static roles of Vault's database engine, has Vault make the passwords;
+ * `intelliflow:databaseUrl` is then the address of the database, without user. Left out: `postgres-login`.
+ */
+function madeBy(): Pick<IssuedCredentialArgs, "kind" | "settings"> {
+  const common = { owner: "intelliflow_owner", checks: ["select 1 from customers limit 1"] };
+  const roles = new pulumi.Config("intelliflow").getObject<string[]>("vaultDatabaseRoles");
+  if (roles === undefined)
+    return {
+      kind: "postgres-login",
+      settings: { ...common, adminUrl: databaseAdminUrl(), application: "intelliflow" },
+    };
+  const consumerUrl = setting("intelliflow", "databaseUrl", "INTELLIFLOW_DATABASE_URL");
+  return { kind: "vault-static-role", settings: { ...common, roles, consumerUrl } };
 }
 
 /** User and password, as they are before they are encoded for a URL. */

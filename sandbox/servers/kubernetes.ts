@@ -31,8 +31,11 @@ export interface Kubernetes {
   client: KubeClient;
   /** Names of the nodes that kwok plays; empty where the cluster is not ours. */
   nodes: string[];
-  /** Stops the API server as SIGTERM does and starts it again, on the same data. Only where the cluster is ours. */
-  restartApiServer(): Promise<void>;
+  /**
+   * Stops the API server as SIGTERM does and starts it again, on the same data. Only where the cluster is ours.
+   * @param meanwhile what happens while it is away
+   */
+  restartApiServer(meanwhile?: () => Promise<void>): Promise<void>;
 }
 
 // Lists by watch need an etcd that Debian does not have yet (3.4.25): servers and clients go on without, or the clients'
@@ -98,8 +101,9 @@ async function startOwn(options: KubernetesOptions, programs: ControlPlaneProgra
     kubeconfig: admin,
     client,
     nodes,
-    restartApiServer: async () => {
+    restartApiServer: async (meanwhile) => {
       await apiserver.stop();
+      await meanwhile?.();
       apiserver = await startApiServer(options, programs.apiserver, authority, client);
     },
   };

@@ -27,6 +27,11 @@ export interface Vault {
   seal(): Promise<void>;
   unseal(): Promise<void>;
   /**
+   * Stops it as SIGTERM does and starts it again on the same data, unsealed.
+   * @param meanwhile what happens while it is away
+   */
+  restart(meanwhile?: () => Promise<void>): Promise<void>;
+  /**
    * One call of the HTTP API with the root token.
    * @param path below `/v1/`
    * @throws with status and Vault's messages when the answer is no 2xx
@@ -46,15 +51,17 @@ export const mountPath = "secret";
 export async function startVault(options: VaultOptions): Promise<Vault> {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const address = `http://127.0.0.1:${options.port}`;
-  const process = await options.supervisor.start({
-    name: "vault",
-    command: options.binary,
-    args: ["-listen", `127.0.0.1:${options.port}`, "-data", options.dir],
-    env: { PATH: "/usr/bin:/bin", HOME: options.dir },
-    cwd: options.dir,
-    ready: () => answers(`${address}/v1/sys/seal-status`, 500),
-    readyTimeoutMs: 30_000,
-  });
+  const launch = (): Promise<ManagedProcess> =>
+    options.supervisor.start({
+      name: "vault",
+      command: options.binary,
+      args: ["-listen", `127.0.0.1:${options.port}`, "-data", options.dir],
+      env: { PATH: "/usr/bin:/bin", HOME: options.dir },
+      cwd: options.dir,
+      ready: () => answers(`${address}/v1/sys/seal-status`, 500),
+      readyTimeoutMs: 30_000,
+    });
+  let process = await launch();
 
   const request = async <T>(token: string | undefined, method: string, path: string, body?: object): Promise<T> => {
     const response = await fetch(`${address}/v1/${path}`, {
@@ -84,7 +91,24 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
   const auditLog = `${options.dir}-audit.log`;
   await enableAudit(call, auditLog);
   await mountKv(call);
-  return { address, auditLog, process, rootToken: keys.rootToken, unseal, seal: () => call("PUT", "sys/seal"), call };
+  const restart = async (meanwhile?: () => Promise<void>): Promise<void> => {
+    await process.stop();
+    await meanwhile?.();
+    process = await launch();
+    await unseal();
+  };
+  return {
+    address,
+    auditLog,
+    get process() {
+      return process;
+    },
+    rootToken: keys.rootToken,
+    unseal,
+    seal: () => call("PUT", "sys/seal"),
+    restart,
+    call,
+  };
 }
 
 type Request = <T>(token: string | undefined, method: string, path: string, body?: object) => Promise<T>;
