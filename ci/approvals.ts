@@ -62,7 +62,7 @@ export function judge(run: Run, approvals: Approval[], environments: readonly st
 }
 
 /** Logins of those who asked. The one whom GitHub names for a schedule only edited it last; main is reviewed. */
-function askedBy(run: Run): string[] {
+export function askedBy(run: Run): string[] {
   return run.event === "schedule" ? [] : [run.actor.login, run.triggering_actor.login];
 }
 

@@ -5,7 +5,8 @@ import { digest, type Preview } from "../cli/digest.ts";
 import { Engine } from "../cli/engine.ts";
 import { readInventory } from "../cli/inventory.ts";
 import { Progress } from "../cli/progress.ts";
-import { judge, needed } from "./approvals.ts";
+import { sign, variable } from "../policies/approval.ts";
+import { askedBy, judge, needed } from "./approvals.ts";
 import { addSummary, CiError, onGithub, readContext, readOptions, script, setOutput } from "./context.ts";
 import { Repository } from "./github.ts";
 import { rotations, stackPlan } from "./plan.ts";
@@ -31,7 +32,10 @@ async function main(): Promise<void> {
 
   // The clock stands still from here on: what was previewed and approved is what is run.
   const now = new Date(process.env["ROTATION_NOW"] ?? Math.floor(Date.now() / 1000) * 1000);
-  const env = { ...process.env, ROTATION_NOW: now.toISOString().replace(".000Z", "Z") };
+  const env: NodeJS.ProcessEnv & { ROTATION_NOW: string } = {
+    ...process.env,
+    ROTATION_NOW: now.toISOString().replace(".000Z", "Z"),
+  };
   const engine = new Engine(env, stack, say);
   const targets = resolveTargets(secret, await engine.state());
   const asked: Asked = {
@@ -49,13 +53,21 @@ async function main(): Promise<void> {
   addSummary(env, stackPlan(stack, preview));
   refuseReplacements(preview.steps ?? []);
   const rotating = rotations(preview);
-  const people = rotating.length && environments.length ? await approved(environments, env) : [];
+  const { people, asked: by } =
+    rotating.length && environments.length ? await approved(environments, env) : { people: [], asked: [] };
   setOutput(env, "approved", people.join(", "));
   if (people.length) addSummary(env, `Approved by ${people.join(" and ")}.`);
   if (targets.length && onGithub(env)) {
     const context = readContext(env);
     const pull = await propose(new Repository(context), context, stack, targets, asked, env);
     addSummary(env, `The request is kept by pull request #${pull}; merge it before the next run.`);
+  }
+  // The pack sees to it that nothing rotates in production without this record, whatever command begins a run.
+  if (people.length) {
+    const logins = people.map((each) => each.replace(/ \(.*$/, ""));
+    const run = onGithub(env) ? readContext(env).runUrl : "";
+    const record = { stack: stack.split("/").pop() ?? stack, secrets: rotating, people: logins, asked: by, run };
+    env[variable] = sign({ ...record, at: env.ROTATION_NOW }, await signingKey(engine, env));
   }
   await up(engine, targets);
   addSummary(env, inventoryMarkdown(stack, readInventory(await engine.state(), now)));
@@ -70,7 +82,10 @@ async function main(): Promise<void> {
 }
 
 /** @throws CiError with what is missing */
-async function approved(environments: readonly string[], env: NodeJS.ProcessEnv): Promise<string[]> {
+async function approved(
+  environments: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ people: string[]; asked: string[] }> {
   if (!onGithub(env))
     throw new CiError(
       "Production needs approvals that can be proven, and this is no run of GitHub Actions. docs/ci.md says how GitLab proves them, and what to do where nothing does. Nothing was changed.",
@@ -78,7 +93,18 @@ async function approved(environments: readonly string[], env: NodeJS.ProcessEnv)
   const context = readContext(env);
   const repository = new Repository(context);
   const [run, approvals] = await Promise.all([repository.run(context.runId), repository.approvals(context.runId)]);
-  return judge(run, approvals, environments, new Date());
+  return { people: judge(run, approvals, environments, new Date()), asked: askedBy(run) };
+}
+
+/** @throws CiError when there is none */
+async function signingKey(engine: Engine, env: NodeJS.ProcessEnv): Promise<string> {
+  const { ROTATION_FINGERPRINT_KEY: given } = env;
+  if (given) return given;
+  const ran = await engine.run(["config", "get", "rotation:fingerprintKey"]);
+  if (ran.code === 0 && ran.stdout.trim()) return ran.stdout.trim();
+  throw new CiError(
+    "ROTATION_FINGERPRINT_KEY is missing, by which the approval is signed. Put it into the entry at VAULT_KV_PATH (docs/ci.md). Nothing was changed.",
+  );
 }
 
 /** By its name or by its configuration: neither alone gets past. */

@@ -1,5 +1,6 @@
 // Variables at the vendors that no stack rotates: somebody put them there by hand. By name only; values are not kept.
-import { request, type Vendor } from "../provider/vendors/http.ts";
+import type { Vendor } from "../provider/vendors/http.ts";
+import { githubRoot, namesAt } from "../provider/vendors/names.ts";
 import type { State } from "../cli/engine.ts";
 
 /** One place and what is in it. */
@@ -50,45 +51,20 @@ function gather(state: State, type: RegExp, place: string, name: string): [strin
   return [...found];
 }
 
-async function renderNames(id: string, env: NodeJS.ProcessEnv): Promise<string[]> {
-  const vendor = vendorOf("Render", env["RENDER_API_URL"] ?? "https://api.render.com/v1", env, "RENDER_API_KEY");
-  const names: string[] = [];
-  for (let cursor = ""; ;) {
-    const path = `/services/${id}/env-vars?limit=100${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`;
-    const { body } = await request(vendor, { method: "GET", path, purpose: `list variables of ${id}` });
-    const items = body as { envVar: { key: string }; cursor: string }[];
-    names.push(...items.map(({ envVar }) => envVar.key));
-    cursor = items.at(-1)?.cursor ?? "";
-    if (items.length < 100) return names;
-  }
+function renderNames(id: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const url = env["RENDER_API_URL"] ?? "https://api.render.com/v1";
+  return namesAt("render", vendorOf("Render", url, env, "RENDER_API_KEY"), id);
 }
 
-async function vercelNames(id: string, env: NodeJS.ProcessEnv): Promise<string[]> {
-  const vendor = vendorOf("Vercel", env["VERCEL_API_URL"] ?? "https://api.vercel.com", env, "VERCEL_API_TOKEN");
+function vercelNames(id: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const url = env["VERCEL_API_URL"] ?? "https://api.vercel.com";
   const team = env["VERCEL_TEAM_ID"] ? `?teamId=${encodeURIComponent(env["VERCEL_TEAM_ID"])}` : "";
-  const { body } = await request(vendor, {
-    method: "GET",
-    path: `/v10/projects/${id}/env${team}`,
-    purpose: `list variables of ${id}`,
-  });
-  return [...new Set((body as { envs: { key: string }[] }).envs.map(({ key }) => key))];
+  return namesAt("vercel", vendorOf("Vercel", url, env, "VERCEL_API_TOKEN"), `${id}${team}`);
 }
 
-async function githubNames(name: string, env: NodeJS.ProcessEnv): Promise<string[]> {
-  const root = (env["GITHUB_BASE_URL"] ?? "https://api.github.com").replace(/\/$/, "");
-  const api = /\/\/api\.github\.com$/.test(root) ? root : `${root}/api/v3`;
-  const names: string[] = [];
-  for (let page = 1; ; page++) {
-    const path = `/repos/${env["GITHUB_OWNER"] ?? ""}/${name}/actions/secrets?per_page=100&page=${page}`;
-    const { body } = await request(vendorOf("GitHub", api, env, "GITHUB_TOKEN"), {
-      method: "GET",
-      path,
-      purpose: `list secrets of ${name}`,
-    });
-    const { secrets } = body as { secrets: { name: string }[] };
-    names.push(...secrets.map((secret) => secret.name));
-    if (secrets.length < 100) return names;
-  }
+function githubNames(name: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const url = githubRoot(env["GITHUB_BASE_URL"] ?? "https://api.github.com");
+  return namesAt("github", vendorOf("GitHub", url, env, "GITHUB_TOKEN"), `${env["GITHUB_OWNER"] ?? ""}/${name}`);
 }
 
 function vendorOf(name: string, baseUrl: string, env: NodeJS.ProcessEnv, tokenName: string): Vendor {

@@ -37,6 +37,8 @@ export function policyOf(rule: Rule, run: Run): ResourceValidationPolicy | Stack
       : {}),
     validateResource: (args, report) => {
       const resource = { ...seen(args), plain: plain.get(args.urn) };
+      // A targeted run shows what it leaves out as the state has it, and what is not in the state as nothing at all.
+      if (!rule.bare && Object.keys(resource.properties).length === 0) return;
       run.see(resource);
       for (const message of rule.resource?.(resource, args.getConfig(), run) ?? []) report(message);
     },

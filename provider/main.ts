@@ -17,6 +17,7 @@ import { transitMinimum, transitRotation } from "./resources/transit.ts";
 import { vercelDeployment, vercelEnvVar } from "./resources/vercel.ts";
 import { verification } from "./resources/verification.ts";
 import { Settings, settingNames } from "./settings.ts";
+import { vendorNames, vendorNamesKept } from "./vendor-names.ts";
 import { serve } from "./wire/serve.ts";
 
 const settings = new Settings();
@@ -45,8 +46,12 @@ await serve({
     verification(),
     revocation(settings, kinds),
     notice(notices, () => settings.now()),
+    vendorNamesKept,
   ],
-  functions: { "rotation:index:preflight": (args) => preflight(settings, args) },
+  functions: {
+    "rotation:index:preflight": (args) => preflight(settings, args),
+    "rotation:index:vendorNames": (args) => vendorNames(settings, args),
+  },
   checkConfig: (inputs) => ({
     inputs,
     failures: Object.keys(inputs)

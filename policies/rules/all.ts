@@ -1,4 +1,5 @@
-import { clock } from "./clock.ts";
+import { productionApproved } from "./approved.ts";
+import { clock, clockFollowsSchedule } from "./clock.ts";
 import { complete } from "./complete.ts";
 import { notDefeated } from "./defeat.ts";
 import { secretDestinations } from "./destinations.ts";
@@ -10,11 +11,13 @@ import { overdue } from "./overdue.ts";
 import { productionReplicas, productionWindow } from "./production.ts";
 import type { Rule } from "./rule.ts";
 import { noValueInId } from "./showing.ts";
+import { vendorSecretsKnown } from "./vendor-names.ts";
 
 /** Every rule of the pack, in the order in which people read of them. */
 export const rules: readonly Rule[] = [
   interval,
   clock,
+  clockFollowsSchedule,
   overdue,
   keyed,
   keyedByClock,
@@ -24,6 +27,8 @@ export const rules: readonly Rule[] = [
   notDefeated,
   productionWindow,
   productionReplicas,
+  productionApproved,
   grace,
   complete,
+  vendorSecretsKnown,
 ];

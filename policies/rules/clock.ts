@@ -1,6 +1,6 @@
 // What makes a clock tell the time wrongly: units that differ in length, a pinned end, a beginning that is long over.
-import { resourceRule } from "./rule.ts";
-import { types } from "./run.ts";
+import { resourceRule, stackRule, type Finding } from "./rule.ts";
+import { secretOf, types } from "./run.ts";
 import { given, number, text, undecided } from "./values.ts";
 
 const day = 86_400_000;
@@ -32,12 +32,36 @@ export const clock = resourceRule<object>({
 
     const base = text(properties, "rfc3339");
     const end = base === undefined || days === undefined ? NaN : Date.parse(base) + days * day;
-    // A schedule that holds a secret back, for the night or until it is asked for, moves the base on when it turns.
-    // A base that a program pins is never moved on, and the clock would be made anew in every run.
-    if (end <= run.now.getTime() && run.scheduleOf(name)?.window !== base)
+    // A schedule holds a secret back, for the night or until it is asked for, or has moved on in a run that failed or
+    // left this clock out; both mend themselves. Whether the base comes from the schedule is an edge: see below.
+    const window = run.scheduleOf(name)?.window;
+    const behind = window !== undefined && Date.parse(base ?? "") <= Date.parse(window);
+    if (end <= run.now.getTime() && !behind)
       said.push(
         `rfc3339 is ${base}, and with ${days} days it was over on ${new Date(end).toISOString()}: give it the window of a Schedule`,
       );
     return said;
+  },
+});
+
+export const clockFollowsSchedule = stackRule<object>({
+  name: "clock-follows-schedule",
+  description:
+    "The clock of a secret that has a schedule takes its base from it: a base that a program pins stands still.",
+  severity: "high",
+  defaults: {},
+  schema: {},
+  checkStack(resources) {
+    const schedules = new Set(resources.filter(({ type }) => type === types.schedule).map(({ urn }) => urn));
+    const scheduled = new Set(
+      resources.flatMap(({ type, name }) => (type === types.schedule ? [secretOf(name) ?? name] : [])),
+    );
+    return resources
+      .filter(({ type, name }) => type === types.clock && scheduled.has(secretOf(name) ?? ""))
+      .filter(({ propertyDependencies: { rfc3339 = [] } }) => !rfc3339.some((urn) => schedules.has(urn)))
+      .map(({ name, urn }): Finding => ({
+        message: `${name} takes its base from no schedule, so it never moves on: type rfc3339: schedule.window`,
+        urn,
+      }));
   },
 });

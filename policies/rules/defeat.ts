@@ -19,6 +19,7 @@ export const notDefeated = resourceRule<DefeatConfig>({
   severity: "critical",
   defaults: { ignorable: [] },
   schema: { ignorable: namesSchema("Properties whose changes may be ignored") },
+  bare: true,
   check({ type, name, options }, { ignorable }) {
     const replaced = type === types.clock || type in materials;
     const destination = destinations[type];

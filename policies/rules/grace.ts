@@ -35,9 +35,9 @@ export const grace = stackRule<GraceConfig>({
     },
   },
   checkStack(resources, config, run) {
-    if (environmentIn(resources) !== "production") return [];
+    if (environmentIn(resources, run) !== "production") return [];
     return resources
-      .filter(({ type }) => type === types.overlap)
+      .filter(({ type }) => type === types.overlap || type === types.credential)
       .flatMap((overlap): Finding[] => {
         const secret = secretOf(overlap.name) ?? overlap.name;
         const actual = run.graceOf(secret);

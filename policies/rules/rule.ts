@@ -42,6 +42,8 @@ export interface ResourceRule<Config> extends Described<Config> {
   /** Properties, by type, whose secrecy `check` wants to know (`Seen.plain`). */
   secrets?: Readonly<Record<string, readonly string[]>>;
   check(resource: Seen, config: Config, run: Run): string[];
+  /** Whether type and name say it all, so that a resource without any property is judged too. @default false */
+  bare?: boolean;
 }
 
 /** Judges the whole, after a preview and again after an update. What it finds in the preview stops the update. */
@@ -54,6 +56,7 @@ export interface Rule extends Omit<Described<unknown>, "schema" | "defaults"> {
   secrets?: Readonly<Record<string, readonly string[]>>;
   /** @param given the configuration of this rule; what it leaves out has its default */
   resource?: (resource: Seen, given: object, run: Run) => string[];
+  bare?: boolean;
   stack?: (resources: Placed[], given: object, run: Run) => Finding[];
 }
 
@@ -61,6 +64,7 @@ export function resourceRule<Config extends object>(rule: ResourceRule<Config>):
   return {
     ...common(rule),
     ...(rule.secrets ? { secrets: rule.secrets } : {}),
+    ...(rule.bare ? { bare: true } : {}),
     resource: (resource, given, run) => rule.check(resource, configured(rule.defaults, given), run),
   };
 }

@@ -14,6 +14,7 @@ export const noValueInId = resourceRule<ShowingConfig>({
   severity: "critical",
   defaults: { except: [] },
   schema: { except: namesSchema("Names of random values that are no secrets") },
+  bare: true,
   check({ type, name }, { except }) {
     if (!showing.includes(type) || matchesAny(except, name)) return [];
     const hex = 'for hex with special: true, overrideSpecial: "abcdef", upper: false, lower: false';

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { clock } from "../../../policies/rules/clock.ts";
+import { clock, clockFollowsSchedule } from "../../../policies/rules/clock.ts";
 import { overdue } from "../../../policies/rules/overdue.ts";
 import { types } from "../../../policies/rules/run.ts";
-import { judge, now, resource, schedule, unknown } from "./harness.ts";
+import { judge, judgeStack, now, resource, schedule, unknown } from "./harness.ts";
 
 const rotating = (props: Record<string, unknown>) => resource(types.clock, "shop/TOKEN/clock", props);
 
@@ -22,7 +22,7 @@ describe("clock-in-days", () => {
   it("refuses a pinned end, and a clock without days", async () => {
     const pinned = await judge(clock, rotating({ rotationRfc3339: "2027-01-01T00:00:00Z" }));
     assert.match(pinned[0] ?? "", /rotationRfc3339 is pinned/);
-    assert.match((await judge(clock, rotating({})))[0] ?? "", /rotationDays is missing/);
+    assert.match((await judge(clock, rotating({ triggers: {} })))[0] ?? "", /rotationDays is missing/);
     assert.match((await judge(clock, rotating({ rotationDays: 0.5 })))[0] ?? "", /is 0.5: type a whole number/);
   });
 
@@ -40,6 +40,16 @@ describe("clock-in-days", () => {
     assert.equal(other.length, 1);
   });
 
+  it("passes a base that is over where the schedule has moved on and the run leaves the clock as it was", async () => {
+    const after = [schedule("shop/TOKEN", { window: "2026-04-28T03:00:00Z" })];
+    const left = rotating({ rotationDays: 30, rfc3339: "2026-03-01T03:00:00Z" });
+    assert.deepEqual(await judge(clock, left, { after }), []);
+  });
+
+  it("passes a clock that a targeted run leaves out before it was ever made", async () => {
+    assert.deepEqual(await judge(clock, rotating({})), []);
+  });
+
   it("says nothing of values that a preview does not know", async () => {
     assert.deepEqual(await judge(clock, rotating({ rotationDays: unknown, rfc3339: unknown })), []);
     assert.deepEqual(await judge(clock, rotating({ rotationDays: 30, rfc3339: unknown })), []);
@@ -48,6 +58,28 @@ describe("clock-in-days", () => {
   it("tells unknown units and ends as it tells known ones", async () => {
     assert.equal((await judge(clock, rotating({ rotationMonths: unknown }))).length, 1);
     assert.equal((await judge(clock, rotating({ rotationDays: 30, rotationRfc3339: unknown }))).length, 1);
+  });
+});
+
+describe("clock-follows-schedule", () => {
+  const declared = (from: Record<string, string[]>) => [
+    schedule("shop/TOKEN"),
+    { ...rotating({ rotationDays: 30, rfc3339: unknown }), from },
+  ];
+
+  it("passes a clock whose base comes from a schedule, known yet or not", async () => {
+    assert.deepEqual(await judgeStack(clockFollowsSchedule, declared({ rfc3339: ["shop/TOKEN/schedule"] })), []);
+  });
+
+  it("refuses one whose base comes from anywhere else, whatever it is", async () => {
+    const message =
+      "shop/TOKEN/clock takes its base from no schedule, so it never moves on: type rfc3339: schedule.window";
+    assert.deepEqual(await judgeStack(clockFollowsSchedule, declared({})), [message]);
+    assert.equal((await judgeStack(clockFollowsSchedule, declared({ triggers: ["shop/TOKEN/schedule"] }))).length, 1);
+  });
+
+  it("says nothing of a clock without a schedule, as other projects have them", async () => {
+    assert.deepEqual(await judgeStack(clockFollowsSchedule, [rotating({ rotationDays: 30 })]), []);
   });
 });
 

@@ -11,7 +11,7 @@ import type {
 } from "@pulumi/policy";
 import { policyOf } from "../../../policies/policy.ts";
 import type { Rule } from "../../../policies/rules/rule.ts";
-import { Run, types } from "../../../policies/rules/run.ts";
+import { Run, types, type Circumstances as About } from "../../../policies/rules/run.ts";
 
 const require = createRequire(import.meta.url);
 // Internal to @pulumi/policy, and so without types.
@@ -89,6 +89,8 @@ export interface Circumstances {
   /** What the run has seen before. */
   after?: Declared[];
   stack?: string;
+  /** What the run knows beside its resources. */
+  about?: About;
 }
 
 function urnOf({ type, name, stack }: Declared, fallback = "dev"): string {
@@ -101,8 +103,8 @@ function optionsOf({ opts }: Declared) {
 
 /** What a resource policy says of the last of the resources, after it has seen those before. */
 export async function judge(rule: Rule, declared: Declared, circumstances: Circumstances = {}): Promise<string[]> {
-  const { config = {}, at = now, after = [], stack } = circumstances;
-  const policy = policyOf(rule, new Run(new Date(at))) as ResourceValidationPolicy;
+  const { config = {}, at = now, after = [], stack, about } = circumstances;
+  const policy = policyOf(rule, new Run(new Date(at), about)) as ResourceValidationPolicy;
   let said: string[] = [];
   for (const each of [...after, declared]) {
     said = [];
@@ -127,8 +129,8 @@ export async function judgeStack(
   declared: Declared[],
   circumstances: Circumstances = {},
 ): Promise<string[]> {
-  const { config = {}, at = now, stack } = circumstances;
-  const run = new Run(new Date(at));
+  const { config = {}, at = now, stack, about } = circumstances;
+  const run = new Run(new Date(at), about);
   const watcher = policyOf({ ...rule, stack: undefined, resource: () => [] }, run) as ResourceValidationPolicy;
   for (const each of declared) {
     const args = { ...each, urn: urnOf(each, stack), opts: optionsOf(each), getConfig: () => ({}) };

@@ -25,6 +25,12 @@ describe("production-window", () => {
     assert.match((await said({ noticeHours: undefined }))[0] ?? "", /announced 0 hours ahead/);
   });
 
+  it("knows production by the stack's configuration too", async () => {
+    const anyHour = schedule("shop/TOKEN", { hours: undefined });
+    const about = { environment: "production" };
+    assert.equal((await judge(productionWindow, anyHour, { stack: "acme", about })).length, 1);
+  });
+
   it("is for production alone: by the stack's name, or else by the notice before the rotation", async () => {
     const anyHour = schedule("shop/TOKEN", { hours: undefined });
     assert.deepEqual(await judge(productionWindow, anyHour, { stack: "staging" }), []);
@@ -109,6 +115,20 @@ describe("grace-covers-consumers", () => {
       "shop/TOKEN overlaps for 24 hours, and what reads its ActionsSecret may need the previous value for 30: type graceHours: 30 or more",
     ]);
     assert.equal((await judgeStack(grace, secret(0.5), production)).length, 1);
+  });
+
+  it("holds for issued credentials as for overlaps", async () => {
+    const issued = (graceHours: unknown) => [
+      schedule("shop/KEY"),
+      resource(types.credential, "shop/KEY/credential", { graceHours }),
+      resource(actionsSecret, "shop/KEY/github", { secretName: "KEY" }),
+    ];
+    assert.deepEqual(await judgeStack(grace, issued(30), production), []);
+    assert.deepEqual(await judgeStack(grace, issued(0), production), []);
+    assert.deepEqual(await judgeStack(grace, issued(unknown), production), []);
+    assert.deepEqual(await judgeStack(grace, issued(24), production), [
+      "shop/KEY overlaps for 24 hours, and what reads its ActionsSecret may need the previous value for 30: type graceHours: 30 or more",
+    ]);
   });
 
   it("is for production alone", async () => {
