@@ -17,6 +17,8 @@ export interface VendorKeysArgs extends Services {
 export function vendorKeys(application: Application, args: VendorKeysArgs): void {
   const { owner, graceHours, api, apiUrl, frontend, actions } = args;
   const common = { owner, intervalDays: 90, graceHours };
+  // A job reads its secrets when it is queued: up to 24 hours before it starts, and 6 more until it ends.
+  const jobs = application.stack.environment === "production" ? Math.max(30, graceHours) : graceHours;
   const project = {
     projectRef: setting("visapi", "supabaseProjectRef", "SUPABASE_PROJECT_REF"),
     projectUrl: setting("visapi", "supabaseUrl", "SUPABASE_URL"),
@@ -65,11 +67,13 @@ export function vendorKeys(application: Application, args: VendorKeysArgs): void
     ...common,
     class: "HIGH",
     kind: "vercel-token",
-    settings: { intervalDays: common.intervalDays, graceHours, ...quiet(60) },
+    graceHours: jobs,
+    settings: { intervalDays: common.intervalDays, graceHours: jobs, ...quiet(60) },
     destinations: [vaultKv(), actions()],
   });
   new IssuedCredential(application, "ADMIN_API_KEY", {
     ...common,
+    graceHours: jobs,
     class: "HIGH",
     kind: "visapi-key",
     settings: {

@@ -3,6 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { Application, type InventoryRow } from "../components/application.ts";
 import { preflight } from "../components/preflight.ts";
 import type { StackSettings } from "../components/stack.ts";
+import { listVendorNames } from "../components/vendor-names.ts";
 import { handOvers } from "./visapi-hand-overs.ts";
 import { vendorKeys } from "./visapi-keys.ts";
 import { repository, services } from "./visapi-services.ts";
@@ -13,12 +14,9 @@ import { stores } from "./visapi-stores.ts";
 export async function visapi(stack: StackSettings): Promise<pulumi.Output<InventoryRow[]>> {
   const parts = services();
   const { api, frontend } = parts;
-  await preflight({
-    vaultMounts: ["secret"],
-    repositories: [repository],
-    renderServices: [api],
-    vercelProjects: [frontend],
-  });
+  const touched = { repositories: [repository], renderServices: [api], vercelProjects: [frontend] };
+  await preflight({ vaultMounts: ["secret"], ...touched });
+  if (stack.environment === "production") await listVendorNames("visapi-vendor-names", touched);
 
   const application = new Application("visapi", stack);
   const owner = "operations@visanet.com";

@@ -48,6 +48,7 @@ describe("the stacks production and staging", () => {
       assert.equal(made.code, 0, made.stderr);
       const now = { ROTATION_NOW: world.now, SANDBOX_NOW: world.now };
       const args = ["preview", "--non-interactive", "--stack", stack, "--config-file", file, "--diff"];
+      args.push("--policy-pack", join(repository, "policies"));
       const ran = await pulumi(args, { env: { ...rest, ...now } });
       assert.equal(ran.code, 0, ran.stdout + ran.stderr);
       assert.match(ran.stdout, new RegExp(`environment *: "${stack}"`));

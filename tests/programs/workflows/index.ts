@@ -6,10 +6,13 @@ import { vaultKv } from "../../../components/destinations/vault.ts";
 import { GeneratedSecret } from "../../../components/generated-secret.ts";
 import { preflight } from "../../../components/preflight.ts";
 import { readStack } from "../../../components/stack.ts";
+import { listVendorNames } from "../../../components/vendor-names.ts";
 
 const stack = readStack(new pulumi.Config("secret-rotation"), ["visapi"]);
 const { api, frontend } = services();
-await preflight({ vaultMounts: ["secret"], renderServices: [api], vercelProjects: [frontend] });
+const touched = { renderServices: [api], vercelProjects: [frontend] };
+await preflight({ vaultMounts: ["secret"], ...touched });
+if (stack.environment === "production") await listVendorNames("visapi-vendor-names", touched);
 
 const application = new Application("visapi", stack);
 const common = {
