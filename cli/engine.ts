@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
 import { deadLock } from "./locks.ts";
+import { readStateFile } from "./state-file.ts";
 
 export const repository = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -55,6 +56,16 @@ export class Engine {
     this.#env = stack === undefined ? env : forStack(env, stack);
     this.#stack = stack;
     this.#say = say;
+  }
+
+  /** The environment in which it runs. */
+  get env(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
+  /** The stack's name; undefined where only `pulumi stack select` knows it. */
+  get stack(): string | undefined {
+    return this.#stack ?? this.#env["PULUMI_STACK"];
   }
 
   /** Runs `pulumi` and collects what it says. @throws Failure when there is no such program */
@@ -110,6 +121,8 @@ export class Engine {
 
   /** What the stack remembers; secrets in it are ciphertext. */
   async state(): Promise<State> {
+    const file = this.stack === undefined ? undefined : readStateFile(this.#env, this.stack);
+    if (file) return file.state;
     interface Deployment {
       resources?: StateResource[];
       pending_operations?: { resource: { urn: string } }[];
@@ -127,6 +140,25 @@ export class Engine {
     const all = JSON.parse(await this.#ask(["config", "--json"])) as Record<string, Entry>;
     const entry = all[key.includes(":") ? key : `secret-rotation:${key}`];
     return entry?.objectValue ?? {};
+  }
+
+  /** Values of one namespace of the stack's configuration by their full key, secret ones too: never to be shown. */
+  async values(namespace: string): Promise<Record<string, string>> {
+    const all = JSON.parse(await this.#ask(["config", "--json", "--show-secrets"])) as Record<
+      string,
+      { value?: string }
+    >;
+    return Object.fromEntries(
+      Object.entries(all).flatMap(([key, { value }]) =>
+        key.startsWith(`${namespace}:`) && value !== undefined ? [[key, value]] : [],
+      ),
+    );
+  }
+
+  /** `<project>/<stack>` of a stack that has no resources yet. */
+  async stackName(): Promise<string> {
+    const name = (await this.#ask(["stack", "--show-name"])).trim();
+    return `secret-rotation/${name.split("/").pop() ?? name}`;
   }
 
   /** Sets plain entries below `<key>["<secret>"]` in one step. */
