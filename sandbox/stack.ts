@@ -75,6 +75,16 @@ export function clearDeadLocks(dir: string): number {
   return dead.length;
 }
 
+/** Whether a run that was killed left operations open in an application's stack. */
+export function leftOpen(dir: string, application: ApplicationName): boolean {
+  const file = join(dir, "state", ".pulumi", "stacks", "secret-rotation", `${stackName(application)}.json`);
+  if (!existsSync(file)) return false;
+  const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as {
+    checkpoint?: { latest?: { pending_operations?: unknown[] } };
+  };
+  return (checkpoint?.latest?.pending_operations ?? []).length > 0;
+}
+
 /**
  * Makes an application's stack if the state has none yet.
  * @param dir the sandbox's folder

@@ -11,7 +11,7 @@ import { table } from "../cli/table.ts";
 import { addKubernetes, connectOrStart, stopSandbox } from "./client.ts";
 import { chosenDir } from "./daemon-file.ts";
 import { applications, stackName, type ApplicationName } from "./environment.ts";
-import { clearDeadLocks, ensureStack, pulumi, repository } from "./stack.ts";
+import { clearDeadLocks, ensureStack, leftOpen, pulumi, repository } from "./stack.ts";
 import { ensureKubernetes } from "./toolchain/kubernetes.ts";
 import { ensureToolchain, summary } from "./toolchain/toolchain.ts";
 
@@ -51,11 +51,11 @@ function chosenApplications(args: readonly string[]): ApplicationName[] {
 /** Rotates what is due in an application's stack; resolves to pulumi's exit code. */
 async function rotate(env: Record<string, string>, application: ApplicationName): Promise<number> {
   const own = await ensureStack(dir, env, application);
-  const killed = clearDeadLocks(dir) > 0;
-  if (killed) console.log("✓ stack          took away the lock of a run that was killed");
+  if (clearDeadLocks(dir) > 0) console.log("✓ stack          took away the lock of a run that was killed");
   console.log();
   const code = await onTerminal(["up", "--yes", "--skip-preview", "--suppress-outputs"], own);
-  if (code === 0 && killed) await pulumi(forgetPending, { env: own });
+  // Also those of a run that was killed before one that failed.
+  if (code === 0 && leftOpen(dir, application)) await pulumi(forgetPending, { env: own });
   if (code === 0) await show(own);
   return code;
 }

@@ -3,7 +3,10 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
-/** Every form of a value that is searched for: plain, percent-encoded, hex, base64 and base64url at any offset, JSON. */
+/**
+ * Every form of a value that is searched for: plain, percent-encoded (only where it must be, and every byte), hex, base64
+ * and base64url at any offset, JSON (plain and with every character escaped), and each of the plain ones backwards.
+ */
 export function formsOf(value: string): string[] {
   const bytes = Buffer.from(value);
   const base64 = [0, 1, 2].map((shift) => {
@@ -21,8 +24,16 @@ export function formsOf(value: string): string[] {
     ...base64,
     ...base64.map((form) => form.replaceAll("+", "-").replaceAll("/", "_")),
     JSON.stringify(value).slice(1, -1),
+    [...value].map((letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+    [...bytes].map((byte) => `%${byte.toString(16).padStart(2, "0")}`).join(""),
+    [...bytes].map((byte) => `%${byte.toString(16).padStart(2, "0")}`.toUpperCase()).join(""),
   ];
+  forms.push(...[value, bytes.toString("hex"), JSON.stringify(value).slice(1, -1)].map(backwards));
   return [...new Set(forms)].filter((form) => form.length >= 10);
+}
+
+function backwards(text: string): string {
+  return [...text].reverse().join("");
 }
 
 /** Values by name, and where one of them was found. */

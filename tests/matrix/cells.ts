@@ -1,0 +1,98 @@
+// Which cells there are: every call that was recorded with everything that can go wrong at it.
+import { createHash } from "node:crypto";
+import { kinds, nameOf, type Kind, type NamedCall } from "./calls.ts";
+import type { Armed } from "./wire.ts";
+
+/** Parts of a secret's life in which calls are recorded. */
+export const phases = ["first run", "rotation", "revocation"] as const;
+export type Phase = (typeof phases)[number];
+
+export interface Cell extends Armed {
+  phase: Phase;
+  vendor: string;
+  /** Tried before without having been met. */
+  misses: number;
+  /** Shared a batch with others that did not converge, and is tried by itself. */
+  alone: boolean;
+}
+
+/** Calls of one name beyond this one are repetitions: polling, and proofs by each instance. */
+const mostOccurrences = { read: 1, write: 2 };
+
+export function isKill(kind: Kind): boolean {
+  return kind.startsWith("kill ");
+}
+
+/** The kinds that make sense at a call. */
+export function kindsOf(call: NamedCall): Kind[] {
+  return kinds.filter(
+    (kind) => isKill(kind) || call.statuses.includes(kind) || (kind === "stale read" && call.eventual),
+  );
+}
+
+/** The calls of a recording without repetitions, in the order in which they first came. */
+export function distinct(calls: readonly NamedCall[]): NamedCall[] {
+  const seen = new Set<string>();
+  return calls.filter((call) => {
+    const id = `${nameOf(call)} #${call.occurrence}`;
+    if (seen.has(id) || call.occurrence > (call.write ? mostOccurrences.write : mostOccurrences.read)) return false;
+    seen.add(id);
+    return true;
+  });
+}
+
+/**
+ * All cells of a phase in an order that looks like chance and is the same each time, so that a run that ends early has
+ * tried some of everything: first one kind for each call, then a second one for each, and so on.
+ */
+export function cellsOf(phase: Phase, calls: readonly NamedCall[]): Cell[] {
+  return distinct(calls)
+    .flatMap((call) => {
+      const name = nameOf(call);
+      return kindsOf(call)
+        .map((kind) => ({ kind, hash: hashOf(`${phase} ${name} ${call.occurrence} ${kind}`) }))
+        .sort((a, b) => a.hash - b.hash)
+        .map(({ kind, hash }, round) => ({
+          cell: { phase, vendor: call.vendor, name, occurrence: call.occurrence, kind, misses: 0, alone: false },
+          round,
+          hash,
+        }));
+    })
+    .sort((a, b) => a.round - b.round || a.hash - b.hash)
+    .map(({ cell }) => cell);
+}
+
+export interface BatchLimits {
+  /** Faults in one batch. */
+  most: number;
+  /** Of those, kills: each ends a run. */
+  kills: number;
+  /** Of those, time-outs: each takes as long as the answer is kept back. */
+  hangs: number;
+}
+
+/** Takes cells of one phase that can be tried in one go: each at another call, few of one vendor at a time. */
+export function takeBatch(waiting: Cell[], { most, kills, hangs }: BatchLimits): Cell[] {
+  const batch: Cell[] = [];
+  const [first] = waiting;
+  if (!first) return batch;
+  if (first.alone) return waiting.splice(0, 1);
+  for (let index = 0; index < waiting.length && batch.length < most;) {
+    const cell = waiting[index] as Cell;
+    const count = (test: (other: Cell) => boolean): number => batch.filter(test).length;
+    const fits =
+      !cell.alone &&
+      cell.phase === first.phase &&
+      count(({ name }) => name === cell.name) === 0 &&
+      count(({ vendor }) => vendor === cell.vendor) < Math.max(2, Math.ceil(most / 4)) &&
+      (!isKill(cell.kind) || count(({ kind }) => isKill(kind)) < kills) &&
+      (cell.kind !== "time-out" || count(({ kind }) => kind === "time-out") < hangs);
+    if (fits) batch.push(...waiting.splice(index, 1));
+    else index++;
+  }
+  return batch;
+}
+
+function hashOf(text: string): number {
+  return createHash("sha256").update(text).digest().readUInt32BE();
+}

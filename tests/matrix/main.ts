@@ -1,0 +1,81 @@
+// The fault matrix: everything that can go wrong at every external call of a full rotation.
+//   npm run matrix                                  all of it; hours
+//   npm run matrix -- --minutes 30                  as much as fits, some of everything
+//   npm run matrix -- --rounds 1                    every call once
+//   npm run matrix -- --only 'vault .* kill engine' cells whose name matches
+//   npm run matrix -- --phases rotation,revocation  of: first run, rotation, revocation
+//   npm run matrix -- --most 1                      one fault at a time (default 8, of which 2 kills and 1 time-out)
+//   npm run matrix -- --program keys                a folder of tests/programs/ in place of the repository's program
+// Results go to --out (default .matrix/), and their table to docs/fault-matrix.md with --table.
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { repository } from "../../sandbox/stack.ts";
+import { phases, type Phase } from "./cells.ts";
+import { Matrix } from "./matrix.ts";
+import { drawTable } from "./report.ts";
+import { wholeRuns } from "./whole.ts";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "100000" },
+    rounds: { type: "string", default: "100" },
+    only: { type: "string", default: "" },
+    phases: { type: "string", default: phases.join(",") },
+    most: { type: "string", default: "8" },
+    kills: { type: "string", default: "2" },
+    program: { type: "string" },
+    out: { type: "string", default: join(repository, ".matrix") },
+    "whole-runs": { type: "boolean", default: false },
+    table: { type: "boolean", default: false },
+  },
+});
+const chosen = values.phases.split(",").filter((name) => name !== "");
+const unknown = chosen.find((name) => !phases.includes(name as Phase));
+const number = (name: "minutes" | "rounds" | "most" | "kills"): number => {
+  const given = Number(values[name]);
+  if (!(given >= (name === "kills" ? 0 : 1))) {
+    console.error(`--${name} is "${values[name]}"; give a number from 1 on`);
+    process.exit(2);
+  }
+  return given;
+};
+if (unknown !== undefined) {
+  console.error(`There is no phase "${unknown}"; there are ${phases.join(", ")}.`);
+  process.exit(2);
+}
+
+const started = Date.now();
+const log = (line: string): void => console.log(`${((Date.now() - started) / 60_000).toFixed(1)} min  ${line}`);
+const matrix = new Matrix({
+  program: values.program,
+  phases: chosen as Phase[],
+  only: new RegExp(values.only),
+  rounds: number("rounds"),
+  until: started + number("minutes") * 60_000,
+  out: values.out,
+  most: number("most"),
+  kills: number("kills"),
+  hangs: 1,
+  log,
+});
+let stopping = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.on(signal, () => {
+    if (stopping) return;
+    stopping = true;
+    matrix.write();
+    void matrix.close().finally(() => process.exit(130));
+  });
+try {
+  if (chosen.length) await matrix.record();
+  if (values["whole-runs"]) await wholeRuns(matrix, new RegExp(values.only), started + number("minutes") * 60_000);
+  await matrix.go();
+} finally {
+  const file = matrix.write();
+  await matrix.close();
+  log(`results are in ${file}`);
+  const table = drawTable(values.out, values.table ? join(repository, "docs", "fault-matrix.md") : undefined);
+  console.log(table);
+}
+const wrong = matrix.results.filter(({ runs, refused, leaked }) => runs === null || refused.length || leaked.length);
+process.exitCode = wrong.length ? 1 : 0;

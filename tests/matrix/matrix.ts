@@ -1,0 +1,263 @@
+// The matrix as a whole: records, plans, tries batch after batch in one world for as long as that is sound, and keeps
+// what came of each cell.
+import { randomUUID } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { LeakGate } from "../support/leaks.ts";
+import { attempt, dueAt, generationsOf, type Outcome } from "./batch.ts";
+import { cellsOf, distinct, takeBatch, type BatchLimits, type Cell, type Phase } from "./cells.ts";
+import { kinds, nameOf, type NamedCall } from "./calls.ts";
+import { Field } from "./field.ts";
+
+export interface MatrixOptions extends BatchLimits {
+  program: string | undefined;
+  phases: readonly Phase[];
+  /** Only cells whose name, `<phase> <call> <kind>`, matches. */
+  only: RegExp;
+  /** Rounds: how many kinds of each call are tried. @default all */
+  rounds?: number;
+  /** No batch begins after this moment, milliseconds since the epoch. */
+  until: number;
+  /** Where results and failures are written. */
+  out: string;
+  log: (line: string) => void;
+}
+
+/** What is kept of a cell. */
+export interface Result {
+  phase: Phase | "whole run";
+  vendor: string;
+  call: string;
+  /** A fault at a call, or "whole run". */
+  kind: string;
+  /** Runs behind the fault until everything held; null: never. */
+  runs: number | null;
+  /** Cells that shared its batch, itself included. */
+  shared: number;
+  problems: string[];
+  refused: string[];
+  leaked: string[];
+  seconds: number;
+}
+
+export interface Recording {
+  phase: Phase;
+  calls: NamedCall[];
+}
+
+/** How far the clock goes on for a rotation: everything is due then. */
+export const days = 95;
+/** The second of a pair waits for the first. */
+export const second = /\/(SESSION_SECRET|REDIS_URL)$/;
+
+export class Matrix {
+  readonly results: Result[] = [];
+  readonly missed: Cell[] = [];
+  readonly recordings: Recording[] = [];
+  worlds = 0;
+  runs = 0;
+  requests = 0;
+  readonly #options: MatrixOptions;
+  readonly #waiting = new Map<Phase, Cell[]>();
+  readonly #name = `results-${randomUUID().slice(0, 8)}.json`;
+  #field: Field | undefined;
+  #gate: LeakGate | undefined;
+
+  constructor(options: MatrixOptions) {
+    this.#options = options;
+    mkdirSync(join(options.out, "failures"), { recursive: true });
+  }
+
+  get waiting(): number {
+    return [...this.#waiting.values()].reduce((sum, cells) => sum + cells.length, 0);
+  }
+
+  /** A new world; nothing has been run in it. */
+  async fresh(): Promise<{ field: Field; gate: LeakGate }> {
+    await this.close();
+    const field = await Field.start({ program: this.#options.program });
+    this.worlds++;
+    field.onRun = () => void this.runs++;
+    this.#field = field;
+    this.#gate = new LeakGate(field.world, 400);
+    return { field, gate: this.#gate };
+  }
+
+  /** The world at hand; a new one has been through its first run. */
+  async settled(): Promise<{ field: Field; gate: LeakGate }> {
+    if (this.#field && this.#gate) return { field: this.#field, gate: this.#gate };
+    const { field, gate } = await this.fresh();
+    const run = await field.run([]);
+    if (run.code !== 0) throw new Error(`the first run failed without any fault:\n${run.output}`);
+    await gate.collect();
+    await field.users.arrive();
+    return { field, gate };
+  }
+
+  async close(): Promise<void> {
+    this.requests += this.#field?.users.requests ?? 0;
+    this.#gate?.stop();
+    await this.#field?.stop();
+    [this.#field, this.#gate] = [undefined, undefined];
+  }
+
+  /** Goes once through everything without a fault, and plans the cells. */
+  async record(): Promise<void> {
+    const { field, gate } = await this.fresh();
+    const note = async (phase: Phase, now: string): Promise<void> => {
+      if (phase !== "first run") await field.users.arrive();
+      const run = await field.run([], [], { now });
+      if (run.code !== 0) throw new Error(`the ${phase} failed without any fault:\n${run.output}`);
+      this.recordings.push({ phase, calls: [...field.wire.calls] });
+      field.world.now = now;
+      await gate.collect();
+    };
+    await note("first run", field.world.now);
+    await note("rotation", field.world.later(days));
+    await quiet();
+    await note("revocation", field.world.later(0, 2));
+    await quiet();
+    // What had to wait for its partner ends here.
+    await note("revocation", field.world.later(0, 2));
+    for (const phase of this.#options.phases) {
+      const calls = this.recordings.filter((recording) => recording.phase === phase).flatMap(({ calls }) => calls);
+      const { only, rounds = kinds.length } = this.#options;
+      const cells = cellsOf(phase, calls).filter((cell) => only.test(`${phase} ${cell.name} ${cell.kind}`));
+      const perCall = new Map<string, number>();
+      const planned = cells.filter(({ name, occurrence }) => {
+        const id = `${name} #${occurrence}`;
+        perCall.set(id, (perCall.get(id) ?? 0) + 1);
+        return (perCall.get(id) ?? 0) <= rounds;
+      });
+      this.#waiting.set(phase, planned);
+      this.#options.log(`${phase}: ${distinct(calls).length} calls, ${planned.length} cells`);
+    }
+  }
+
+  /** Tries what waits until nothing does, or time is up. */
+  async go(): Promise<void> {
+    const { phases, until, log } = this.#options;
+    const left = (phase: Phase): boolean => (this.#waiting.get(phase)?.length ?? 0) > 0;
+    while (this.waiting > 0 && Date.now() < until) {
+      // A rotation and the end of what it replaced belong together.
+      for (const phase of ["rotation", "revocation"] as const) {
+        if (!phases.includes("rotation") && !phases.includes("revocation")) break;
+        if (!left("rotation") && !left("revocation")) break;
+        await this.#batch(phase);
+      }
+      if (left("first run")) await this.#batch("first run");
+      this.write();
+      log(`${this.results.length} cells tried, ${this.waiting} wait, ${this.missed.length} were not met`);
+    }
+  }
+
+  async #batch(phase: Phase): Promise<void> {
+    const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
+    const { field, gate } = phase === "first run" ? await this.fresh() : await this.settled();
+    if (phase !== "first run") {
+      await field.users.arrive();
+      await quiet();
+    }
+    const now =
+      phase === "first run"
+        ? field.world.now
+        : phase === "rotation"
+          ? field.world.later(days)
+          : field.world.later(0, 2);
+    const before = generationsOf(field);
+    const due =
+      phase === "first run"
+        ? new Set<string>()
+        : dueAt(field, now, (secret) => phase === "rotation" && second.test(secret));
+    const outcome = await attempt(field, { cells, now, due, before, ends: phase === "revocation" }, { gate });
+    await this.keep(phase, cells, outcome);
+  }
+
+  /** Notes what came of a batch, and puts back what was not met or has to be tried alone. */
+  async keep(phase: Phase, cells: readonly Cell[], outcome: Outcome): Promise<void> {
+    const { log, out } = this.#options;
+    const { met, missed, runs, problems, mended, refused, leaked, seconds, broken, said } = outcome;
+    const bad = runs === undefined || refused.length > 0 || leaked.length > 0;
+    log(
+      `${phase}: ${met.length} of ${cells.length} met, ${broken} runs with faults, ${runs ?? "never"} after, ${seconds.toFixed(0)} s` +
+        (mended.length ? `; mended by a further run: ${mended.join("; ")}` : "") +
+        (bad ? `; NOT WELL: ${[...problems, ...refused.slice(0, 3), ...leaked.slice(0, 3)].join("; ")}` : ""),
+    );
+    if (bad || mended.length) {
+      const what = cells.map(({ name, occurrence, kind }) => `${name} #${occurrence}: ${kind}`).join("\n");
+      const text = [what, ...problems, ...mended, ...refused, ...leaked, said].join("\n\n");
+      writeFileSync(join(out, "failures", `${this.results.length}-${phase.replace(" ", "-")}.txt`), text);
+    }
+    const queue = this.#waiting.get(phase);
+    for (const cell of missed)
+      if (++cell.misses < 2) queue?.push(cell);
+      else this.missed.push(cell);
+    if (bad && met.length > 1) queue?.unshift(...met.map((cell) => ({ ...cell, alone: true })));
+    else
+      for (const cell of met)
+        this.results.push({
+          phase,
+          vendor: cell.vendor,
+          call: `${cell.name} #${cell.occurrence}`,
+          kind: cell.kind,
+          runs: runs ?? null,
+          shared: met.length,
+          ...{ problems: [...problems, ...mended], refused, leaked, seconds: seconds / met.length },
+        });
+    // What did not come right would be held against the cells after it.
+    if (runs === undefined || leaked.length) await this.close();
+  }
+
+  /** Tries one thing that lasts for a whole run. */
+  async whole(what: string, vendor: string, work: () => Promise<Outcome>): Promise<void> {
+    const { log, out } = this.#options;
+    let outcome: Outcome;
+    try {
+      outcome = await work();
+    } catch (error) {
+      log(`${what}: could not be tried: ${(error as Error).message}`);
+      await this.close();
+      return;
+    }
+    const { runs, problems, mended, refused, leaked, seconds, said } = outcome;
+    const bad = runs === undefined || refused.length > 0 || leaked.length > 0;
+    const troubles = [...problems, ...mended, ...refused.slice(0, 3), ...leaked.slice(0, 3)];
+    log(
+      `${what}: ${runs ?? "never"} after, ${seconds.toFixed(0)} s${troubles.length ? `; ${troubles.join("; ")}` : ""}`,
+    );
+    if (bad || mended.length) {
+      const name = `whole-${what.replaceAll(/\W+/g, "-")}.txt`;
+      writeFileSync(
+        join(out, "failures", name),
+        [what, ...problems, ...mended, ...refused, ...leaked, said].join("\n\n"),
+      );
+    }
+    this.results.push({
+      ...{ phase: "whole run", vendor, call: what, kind: "whole run", runs: runs ?? null, shared: 1 },
+      ...{ problems: [...problems, ...mended], refused, leaked, seconds },
+    });
+    this.write();
+    if (runs === undefined || leaked.length) await this.close();
+  }
+
+  write(): string {
+    const { out, program } = this.#options;
+    const { results, missed, worlds, runs } = this;
+    const recordings = this.recordings.map(({ phase, calls }) => ({
+      phase,
+      calls: calls.map((call) => `${nameOf(call)} #${call.occurrence}`),
+    }));
+    const requests = this.requests + (this.#field?.users.requests ?? 0);
+    const file = join(out, this.#name);
+    const values = this.#gate?.count ?? 0;
+    const planned = results.length + missed.length + this.waiting;
+    const whole = { program: program ?? "", planned, worlds, runs, requests, values, results, missed, recordings };
+    writeFileSync(file, `${JSON.stringify(whole, null, 1)}\n`);
+    return file;
+  }
+}
+
+/** In the sandbox a credential counts as used for two seconds. */
+export async function quiet(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+}

@@ -1,0 +1,141 @@
+// The summary of everything that was tried: one table by fault, one by server, one of whole runs, and what did not hold.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { kinds } from "./calls.ts";
+import { distinctNames } from "./names.ts";
+import type { Result } from "./matrix.ts";
+
+interface File {
+  program: string;
+  planned: number;
+  worlds: number;
+  runs: number;
+  requests: number;
+  values: number;
+  results: Result[];
+  missed: { name: string; occurrence: number; kind: string; phase: string }[];
+  recordings: { phase: string; calls: string[] }[];
+}
+
+interface Counts {
+  tried: number;
+  same: number;
+  one: number;
+  two: number;
+  not: number;
+}
+
+/**
+ * Reads every `results-*.json` of a folder. @param file where to write it as well
+ * @returns the report, Markdown
+ */
+export function drawTable(out: string, file: string | undefined): string {
+  const files = readdirSync(out)
+    .filter((name) => /^results-.*\.json$/.test(name))
+    .map((name) => JSON.parse(readFileSync(join(out, name), "utf8")) as File);
+  const results = unique(files.flatMap((each) => each.results));
+  const sum = (pick: (each: File) => number): number => files.reduce((total, each) => total + pick(each), 0);
+  const cells = results.filter(({ phase }) => phase !== "whole run");
+  const whole = results.filter(({ phase }) => phase === "whole run");
+  const calls = distinctNames(files.flatMap(({ recordings }) => recordings));
+  const touched = new Set(cells.map(({ phase, call }) => `${phase} ${call}`)).size;
+  const planned = Math.max(...files.map((each) => each.planned), 0);
+  const text = [
+    "# Fault matrix",
+    "",
+    "Written by `npm run matrix` (tests/matrix/): every external call of a first run, a rotation and the revocations behind",
+    "it, as proxies recorded them, and what happens when something goes wrong at it. A cell is one call and one fault.",
+    "After each batch of cells, runs without faults follow until everything holds: Vault, state, destinations and",
+    "consumers agree; each secret that was due is exactly one generation on; no credential is live that the stack does not",
+    "know; nothing old outlives its end; no lock and no pending operation is left; users were never refused; and no value",
+    "is in output, events, state, messages, arguments or environments.",
+    "",
+    `${cells.length} cells at ${touched} of ${calls} recorded calls (${planned} planned in one pass over all of them), ${sum((each) => each.runs)} runs in ${sum((each) => each.worlds)} worlds,`,
+    `${sum((each) => each.requests)} requests of users meanwhile, ${sum((each) => each.values)} values searched for; ${cpus().length} cores.`,
+    "",
+    "## By fault",
+    "",
+    ...table(
+      "Fault",
+      group(cells, ({ kind }) => kind, kinds),
+    ),
+    "",
+    "## By server",
+    "",
+    ...table(
+      "Server",
+      group(cells, ({ vendor }) => vendor),
+    ),
+    "",
+    "## By phase",
+    "",
+    ...table(
+      "Phase",
+      group(cells, ({ phase }) => phase),
+    ),
+    ...(whole.length
+      ? [
+          "",
+          "## Whole runs",
+          "",
+          "| What | Came right |",
+          "|---|---|",
+          ...whole.map(({ call, runs }) => `| ${call} | ${runs === null ? "**not**" : runsInWords(runs)} |`),
+        ]
+      : []),
+    "",
+    "## What did not hold",
+    "",
+    ...troubles(results),
+    "",
+  ].join("\n");
+  if (file) writeFileSync(file, text);
+  return text;
+}
+
+/** The last try of a cell counts. */
+function unique(results: Result[]): Result[] {
+  return [...new Map(results.map((result) => [`${result.phase} ${result.call} ${result.kind}`, result])).values()];
+}
+
+function group(results: Result[], by: (result: Result) => string, order?: readonly string[]): Map<string, Counts> {
+  const found = new Map<string, Counts>();
+  const names = [...new Set(results.map(by))].sort((a, b) =>
+    order ? order.indexOf(a) - order.indexOf(b) : a.localeCompare(b),
+  );
+  for (const name of [...names, "all"]) {
+    const own = results.filter((result) => name === "all" || by(result) === name);
+    found.set(name, {
+      tried: own.length,
+      same: own.filter(({ runs }) => runs === 0).length,
+      one: own.filter(({ runs }) => runs === 1).length,
+      two: own.filter(({ runs }) => runs !== null && runs > 1).length,
+      not: own.filter(({ runs }) => runs === null).length,
+    });
+  }
+  return found;
+}
+
+function table(head: string, counts: Map<string, Counts>): string[] {
+  return [
+    `| ${head} | Tried | Came right in the same run | in the next | in a later one | not |`,
+    "|---|---:|---:|---:|---:|---:|",
+    ...[...counts].map(
+      ([name, { tried, same, one, two, not }]) => `| ${name} | ${tried} | ${same} | ${one} | ${two} | ${not} |`,
+    ),
+  ];
+}
+
+function runsInWords(runs: number): string {
+  return runs === 0 ? "in the same run" : runs === 1 ? "in the next run" : `in ${runs} runs`;
+}
+
+function troubles(results: Result[]): string[] {
+  const bad = results.filter(({ runs, refused, leaked }) => runs === null || refused.length || leaked.length);
+  if (!bad.length) return ["Nothing."];
+  return bad.map(
+    ({ phase, call, kind, problems, refused, leaked }) =>
+      `- ${phase}, ${call}, ${kind}: ${[...problems, ...refused.slice(0, 2), ...leaked.slice(0, 2)].join("; ").slice(0, 400)}`,
+  );
+}

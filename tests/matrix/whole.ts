@@ -1,0 +1,178 @@
+// Faults that last for a whole run, or come from beside it.
+import { readFileSync } from "node:fs";
+import { attempt, dueAt, generationsOf, type Attempt, type Outcome } from "./batch.ts";
+import { nameOf, type NamedCall } from "./calls.ts";
+import { examine } from "./checks.ts";
+import { smallDisk } from "./disk.ts";
+import type { Field } from "./field.ts";
+import { days, quiet, second, type Matrix } from "./matrix.ts";
+import { kill } from "./processes.ts";
+
+interface Whole {
+  what: string;
+  vendor: string;
+  around?: (field: Field) => NonNullable<Attempt["around"]>;
+  /** Users of what is killed or cut off see it. */
+  expectRefused?: boolean;
+}
+
+/** Does something once, when a call comes. */
+function at(field: Field, test: (call: NamedCall) => boolean, act: () => void | Promise<void>): () => void {
+  let done = false;
+  field.wire.onCall = async (call) => {
+    if (done || !test(call)) return;
+    done = true;
+    await act();
+  };
+  return () => {
+    field.wire.onCall = () => undefined;
+    if (!done) throw new Error("the call at which something was to happen never came");
+  };
+}
+
+const deploys = (call: NamedCall): boolean => /^render POST .*\/deploys$/.test(nameOf(call));
+const stores = (call: NamedCall): boolean => call.vendor === "vault" && /^PUT .*\/data\//.test(call.what);
+
+function wholes(vendors: readonly string[]): Whole[] {
+  return [
+    ...vendors.map((vendor) => ({
+      what: `${vendor} is down`,
+      vendor,
+      around: ({ wire }: Field) => ({
+        start: async () => void wire.down.add(vendor),
+        stop: async () => void wire.down.delete(vendor),
+      }),
+    })),
+    {
+      what: "Vault is sealed",
+      vendor: "vault",
+      around: ({ world }) => ({ start: () => world.sandbox.vault.seal(), stop: () => world.sandbox.vault.unseal() }),
+    },
+    {
+      what: "Vault is sealed while values are written",
+      vendor: "vault",
+      around: (field) =>
+        hooked(
+          field,
+          stores,
+          () => field.world.sandbox.vault.seal(),
+          () => field.world.sandbox.vault.unseal(),
+        ),
+    },
+    {
+      what: "two runs at once",
+      vendor: "",
+      around: (field) => {
+        let rival: Promise<unknown> = Promise.resolve();
+        return hooked(
+          field,
+          ({ vendor }) => vendor === "slack",
+          () => void (rival = field.rival()),
+          async () => void (await rival),
+        );
+      },
+    },
+    {
+      what: "the engine is interrupted (Ctrl-C)",
+      vendor: "",
+      around: (field) => hooked(field, deploys, () => field.interrupt()),
+    },
+    {
+      what: "every instance of the API is killed during the roll-out",
+      vendor: "visapi",
+      expectRefused: true,
+      around: (field) => hooked(field, deploys, () => killConsumers(field, "consumers/visapi/main.ts")),
+    },
+    {
+      what: "the front end is killed during the roll-out",
+      vendor: "frontend",
+      expectRefused: true,
+      around: (field) => hooked(field, deploys, () => killConsumers(field, "consumers/frontend/main.ts")),
+    },
+    {
+      what: "the disk with the state is full from the first value on",
+      vendor: "",
+      around: (field) => {
+        const disk = smallDisk(field.world.dir);
+        const hook = hooked(field, stores, () => disk.fill());
+        return {
+          start: async () => {
+            disk.mount();
+            await hook.start();
+          },
+          stop: async () => {
+            disk.empty();
+            await hook.stop();
+          },
+        };
+      },
+    },
+  ];
+}
+
+function hooked(
+  field: Field,
+  test: (call: NamedCall) => boolean,
+  act: () => void | Promise<void>,
+  undo: () => void | Promise<void> = () => undefined,
+): { start: () => Promise<void>; stop: () => Promise<void> } {
+  let end: () => void = () => undefined;
+  return {
+    start: async () => void (end = at(field, test, act)),
+    stop: async () => {
+      await undo();
+      end();
+    },
+  };
+}
+
+function killConsumers(field: Field, text: string): void {
+  for (const pid of field.world.sandbox.supervisor.pids)
+    if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text)) kill(pid);
+}
+
+/** Tries each in a rotation of everything. */
+export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Promise<void> {
+  const { field: first } = await matrix.settled();
+  for (const { what, vendor, around, expectRefused = false } of wholes(first.proxies.vendors)) {
+    if (!only.test(what) || Date.now() > until) continue;
+    await matrix.whole(what, vendor, async () => {
+      const { field, gate } = await matrix.settled();
+      await field.users.arrive();
+      await quiet();
+      const now = field.world.later(days);
+      const due = dueAt(field, now, (secret) => second.test(secret));
+      const terms = { cells: [], now, due, before: generationsOf(field), ends: false };
+      return attempt(field, { ...terms, ...(around ? { around: around(field) } : {}) }, { gate, expectRefused });
+    });
+  }
+  if (only.test("the clock goes back and forth") && Date.now() < until)
+    await matrix.whole("the clock goes back and forth", "", async () => clockBackAndForth(matrix));
+}
+
+/** A rotation, then a run a year before it, then one behind it: nothing is rotated twice, and nothing ends too early. */
+async function clockBackAndForth(matrix: Matrix): Promise<Outcome> {
+  const { field, gate } = await matrix.settled();
+  await field.users.arrive();
+  await quiet();
+  const now = field.world.later(days);
+  const due = dueAt(field, now, (secret) => second.test(secret));
+  const before = generationsOf(field);
+  const rotated = await attempt(field, { cells: [], now, due, before, ends: false }, { gate });
+  const after = generationsOf(field);
+  const past = await field.run([], [], { now: new Date(Date.parse(now) - 366 * 86_400_000).toISOString() });
+  const problems = past.code === 0 ? [] : [`a run in the past failed: ${past.errors.join(" | ")}`];
+  for (const [secret, generation] of generationsOf(field))
+    if (generation !== after.get(secret)) problems.push(`${secret} was rotated by a run in the past`);
+  const later = field.world.later(0, 2);
+  await quiet();
+  const next = await attempt(
+    field,
+    { cells: [], now: later, due: dueAt(field, later, () => false), before: after, ends: true },
+    { gate },
+  );
+  problems.push(...rotated.problems, ...next.problems);
+  const seen = await examine(field, { before, due, ends: false, now: field.world.now });
+  problems.push(...seen);
+  return { ...next, problems, runs: problems.length ? undefined : next.runs };
+}

@@ -1,0 +1,71 @@
+// Between the stack and every server: notes each call, and lets the fault that waits for it happen.
+import { nameOf, type Call, type Kind, type NamedCall } from "./calls.ts";
+
+/** A fault that waits for its call. */
+export interface Armed {
+  /** As `nameOf` tells. */
+  name: string;
+  occurrence: number;
+  kind: Kind;
+}
+
+/** Where a call comes from, so that the process behind it can be found. */
+export interface Source {
+  /** The caller's port, and ours, on 127.0.0.1. */
+  remotePort: number;
+  localPort: number;
+}
+
+export class Wire {
+  /** The calls of the run at hand, in the order in which they came. */
+  calls: NamedCall[] = [];
+  /** What happened of what was armed. */
+  fired: Armed[] = [];
+  /** Vendors that take no connection at all. */
+  readonly down = new Set<string>();
+  /** For a time-out: how long an answer is kept back before the connection ends, in milliseconds. */
+  hangMs = 12_000;
+  /** Ends processes; set by whoever runs the engine. */
+  kill: (kind: Kind, source: Source) => Promise<void> = async () => undefined;
+  /** Told of every call as it arrives. */
+  onCall: (call: NamedCall) => void | Promise<void> = () => undefined;
+  #armed: Armed[] = [];
+  #counts = new Map<string, number>();
+
+  /** A new run: calls are counted from 1 again, and these faults wait. */
+  begin(armed: readonly Armed[] = []): void {
+    this.calls = [];
+    this.fired = [];
+    this.#armed = [...armed];
+    this.#counts = new Map();
+  }
+
+  get waiting(): readonly Armed[] {
+    return this.#armed;
+  }
+
+  /** Nothing waits any more. */
+  disarm(): void {
+    this.#armed = [];
+  }
+
+  /** Notes a call. @returns what is to happen to it */
+  async meet(call: Call): Promise<Armed | undefined> {
+    const name = nameOf(call);
+    const occurrence = (this.#counts.get(name) ?? 0) + 1;
+    this.#counts.set(name, occurrence);
+    const named = { ...call, occurrence };
+    this.calls.push(named);
+    await this.onCall(named);
+    const index = this.#armed.findIndex((armed) => armed.name === name && armed.occurrence === occurrence);
+    return index < 0 ? undefined : this.#armed.splice(index, 1)[0];
+  }
+
+  /** A fault that could not happen here, like a stale read where nothing was written before. It counts as not met. */
+  happened(armed: Armed): void {
+    this.fired.push(armed);
+  }
+}
+
+export const before = (kind: Kind): boolean => kind.endsWith(" before");
+export const after = (kind: Kind): boolean => kind.endsWith(" after");
