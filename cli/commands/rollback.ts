@@ -46,12 +46,13 @@ some stay at their new values.`,
   },
   async run(call) {
     const { options, names, io } = call;
-    const rows = await inventory(call);
     const run = typeof options["run"] === "string" ? options["run"] : undefined;
+    if (run === undefined && options["possible"])
+      throw new UsageError("--possible goes with --run: rotate rollback --run 2026-01-31T02:00:00Z --possible");
+    const rows = await inventory(call);
     const chosen = run === undefined ? undefined : ofRun(rows, run, names, options["to"]);
     if (!chosen && names.length > 1)
       throw new UsageError(`Roll back one secret at a time, or a whole run with --run; got ${names.join(", ")}`);
-    if (!chosen && options["possible"]) throw new UsageError("--possible goes with --run");
     const targets = chosen ?? [one(rows, names[0], "rotate rollback JWT_SECRET")];
     const reason = reasonOf(typeof options["reason"] === "string" ? options["reason"] : "rollback");
     const entries = await call.engine.config<Entry>("restored");

@@ -38,7 +38,7 @@ describe("hand-overs and Upstash on the real engine", function () {
     world = await World.start();
     typist = new Typist(world);
     now = world.later(1);
-    world.configure({ "visapi:redis": "upstash" });
+    world.configure({ "visapi:redis": "upstash", "visapi:githubEnvironment": "production" });
     const first = await world.up();
     assert.equal(first.code, 0, first.output);
   });
@@ -49,8 +49,9 @@ describe("hand-overs and Upstash on the real engine", function () {
   const config = (): string => readFileSync(configFile(world.dir), "utf8");
   const variable = (name: string): string | undefined =>
     world.sandbox.simulators.render.envVar(world.sandbox.env["RENDER_SERVICE_ID"] ?? "", name);
+  /** As a job of the deployment environment reads it. */
   const action = (name: string): string | undefined =>
-    world.sandbox.simulators.github.secretValue("visanet", "visapi", name);
+    world.sandbox.simulators.github.secretValue("visanet", "visapi", name, "production");
   const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
   const webhook = (token: string): string => {
     const { slack } = world.sandbox.simulators;
