@@ -38,15 +38,19 @@ function runStatic(): Count {
   return count;
 }
 
-async function runMocha(files: string[], timeout: number): Promise<Count> {
+/** @param jobs processes that share the files; tests of retries and limits wait most of their life */
+async function runMocha(files: string[], timeout: number, jobs = 1): Promise<Count> {
   const mocha = new Mocha({
     timeout,
+    parallel: jobs > 1,
+    jobs,
     reporter: "spec",
     forbidOnly: process.env["CI"] === "true",
     color: process.stdout.isTTY,
   });
   for (const file of files) mocha.addFile(file);
-  await mocha.loadFilesAsync();
+  if (jobs > 1) mocha.parallelMode(true);
+  else await mocha.loadFilesAsync();
   return new Promise((resolve) => {
     const runner = mocha.run(() => resolve({ passed: runner.stats?.passes ?? 0, failed: runner.stats?.failures ?? 1 }));
   });
@@ -132,7 +136,7 @@ for (const group of groups.filter((group) => (asked.length ? asked.includes(grou
   else {
     const found = await filesOf(group);
     await section(group, () =>
-      group === "engine" ? runApart(found) : runMocha(found, group === "unit" ? 20_000 : 180_000),
+      group === "engine" ? runApart(found) : group === "unit" ? runMocha(found, 20_000, 6) : runMocha(found, 180_000),
     );
   }
 }
