@@ -78,7 +78,7 @@ export function digest(preview: unknown): Plan {
       .join("; ");
   const secrets = [...groups].map(([name, mine]) => planned(name, mine, steps, said(name, "info")));
   const warned = diagnostics.filter(({ severity, urn }) => severity === "warning" && urn?.endsWith("/schedule"));
-  const byHand = new Set(warned.filter(({ urn }) => urn?.includes("HandedOverSecret$")).map(({ urn }) => urn));
+  const byHand = new Set(warned.filter(({ urn }) => /:HandedOver\w+\$/.test(urn ?? "")).map(({ urn }) => urn));
   const held = [...new Set(warned.map(({ urn = "" }) => urn))].map((urn) => {
     const name = secretOf(nameOf(urn)) ?? "";
     const why = said(name, "warning");

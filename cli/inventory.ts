@@ -173,7 +173,8 @@ function handlingOf(component: string, material: StateResource | undefined, onRe
   if (component === "PrefixSecret") return `${kind}, on request`;
   const grace = material?.inputs?.["graceHours"];
   if (component === "IssuedCredential" && material?.inputs?.["cutOver"] === true) return `${kind}, cut-over`;
-  if (component === "IssuedKeyPair") return `${kind}, primary and secondary${typeof grace === "number" ? `, grace ${grace} h` : ""}`;
+  if (component === "IssuedKeyPair")
+    return `${kind}, primary and secondary${typeof grace === "number" ? `, grace ${grace} h` : ""}`;
   if (component === "IssuedCredential" && material?.outputs?.["previousReference"] !== undefined)
     return `${kind}, two slots${typeof grace === "number" ? `, grace ${grace} h` : ""}`;
   const overlap = grace === 0 ? "cut-over" : typeof grace === "number" ? `overlap ${grace} h` : "";

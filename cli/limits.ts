@@ -83,6 +83,8 @@ export const callsByType: Readonly<Record<string, Partial<Record<LimitClass, num
   "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret": { github: 2 },
   // The version, its metadata, and reading both back.
   "vault:kv/secretV2:SecretV2": { vault: 4 },
+  // Staged, read back, promoted, read back, described.
+  "rotation:vault:KeyPair": { vault: 6 },
 };
 
 /** Calls of one rollout of a service, however many secrets share it. */

@@ -3,6 +3,7 @@ import { credentialKinds } from "./credentials/index.ts";
 import { Notices } from "./notices.ts";
 import { preflight } from "./preflight.ts";
 import { credential } from "./resources/credential.ts";
+import { keyPair, keyPairEnd } from "./resources/key-pair.ts";
 import { keySet } from "./resources/key-set.ts";
 import { kubernetesRestart } from "./resources/kubernetes.ts";
 import { notice } from "./resources/notice.ts";
@@ -33,6 +34,8 @@ await serve({
     precheck(() => settings.vault()),
     overlap(settings),
     credential(settings, kinds),
+    keyPair(settings, kinds),
+    keyPairEnd(settings),
     keySet(settings),
     transitRotation(settings),
     reencryption(settings),

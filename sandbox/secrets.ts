@@ -52,6 +52,11 @@ const recipes = {
   upstashApiKey: () => randomUUID(),
   codecovToken: () => randomUUID(),
   resendApiKey: () => `re_${text(8)}_${text(24)}`,
+  openaiAdminKey: () => `sk-admin-${text(80)}`,
+  openaiApiKey: () => `sk-proj-${text(120)}`,
+  anthropicAdminKey: () => `sk-ant-admin01-${text(93)}AA`,
+  anthropicApiKey: () => `sk-ant-api03-${text(93)}AA`,
+  stripeApiKey: () => `rk_test_${text(98)}`,
 };
 
 /** Secrets and vendor ids of one sandbox, by name. */

@@ -17,6 +17,9 @@ export const vendorPorts = [
   "slackApi",
   "cgb",
   "upstash",
+  "openai",
+  "anthropic",
+  "stripe",
   "api",
   "app",
 ] as const;
@@ -29,6 +32,9 @@ const upstashEmail = "operations@visanet.com";
 
 /** The Redis that the API uses, as Upstash would call it. */
 const upstashDatabase = "8f0e8b1c-63a5-4d0f-9a55-1f2f64a1c0de";
+
+/** IntelliFlow's project at OpenAI. */
+const openaiProject = "proj_intelliflow";
 
 /** What the vendors need. */
 export interface VendorsOptions {
@@ -162,6 +168,18 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
       ],
       onReset: ({ password }) => resetPassword(options.redisAdminUrl, redisUser, password),
     },
+    openai: {
+      port: ports.openai,
+      adminKey: secrets.openaiAdminKey,
+      project: openaiProject,
+      keys: [{ name: "made by hand", token: secrets.openaiApiKey }],
+    },
+    anthropic: {
+      port: ports.anthropic,
+      adminKey: secrets.anthropicAdminKey,
+      keys: [{ name: "intelliflow", token: secrets.anthropicApiKey }],
+    },
+    stripe: { port: ports.stripe, keys: [{ name: "intelliflow", token: secrets.stripeApiKey }] },
   });
   return {
     simulators,
@@ -181,6 +199,9 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
       UPSTASH_EMAIL: upstashEmail,
       UPSTASH_DATABASE_ID: upstashDatabase,
       VISAPI_REDIS_USER: redisUser,
+      OPENAI_ADMIN_KEY: secrets.openaiAdminKey,
+      OPENAI_PROJECT_ID: openaiProject,
+      ANTHROPIC_ADMIN_KEY: secrets.anthropicAdminKey,
       VISAPI_ADMIN_API_KEY: secrets.adminApiKey,
       VISAPI_API_URL: simulators.render.serviceUrl(secrets.renderServiceId),
       VISAPI_APP_URL: simulators.vercel.projectUrl(secrets.vercelProjectId),

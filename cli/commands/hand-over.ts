@@ -1,9 +1,10 @@
 // `rotate hand-over`: a person fetches a value, it is proven at its vendor, and only then stored and handed out.
 import { keptVersion } from "../../provider/vendors/vault-versions.ts";
+import { entryOf } from "../earlier.ts";
 import { exits, Failure, UsageError, type Call, type Command, type Exit } from "../command.ts";
 import { guideFor, guides } from "../hand-overs/index.ts";
 import type { Guide } from "../hand-overs/guide.ts";
-import type { Row } from "../inventory.ts";
+import { nameOf, secretOf, type Row } from "../inventory.ts";
 import { resolve } from "../names.ts";
 import { readValue } from "../read-value.ts";
 import { inventory } from "../secrets.ts";
@@ -103,12 +104,12 @@ async function checkOld(call: Call, guide: Guide, row: Row | undefined): Promise
 }
 
 /** Vault's word for a generation; undefined where Vault cannot be asked or keeps none. */
-async function kept({ io }: Call, row: Row, generation: number): Promise<string | undefined> {
+async function kept({ io, engine }: Call, row: Row, generation: number): Promise<string | undefined> {
   const { VAULT_ADDR: address, VAULT_TOKEN: token } = io.env;
-  const mount = row.destinations.find((label) => label.startsWith("vault:"))?.slice("vault:".length);
-  if (!address || !token || !mount) return undefined;
+  const entry = entryOf((await engine.state()).resources.filter(({ urn }) => secretOf(nameOf(urn)) === row.name));
+  if (!address || !token || !entry) return undefined;
   try {
-    return (await keptVersion({ address, token, mount, path: row.name }, generation)).value;
+    return (await keptVersion({ address, token, ...entry }, generation)).value;
   } catch {
     return undefined;
   }

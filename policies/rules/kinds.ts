@@ -27,6 +27,7 @@ export const destinations: Readonly<Record<string, DestinationKind>> = {
   "github:index/dependabotSecret:DependabotSecret": github,
   "github:index/dependabotOrganizationSecret:DependabotOrganizationSecret": github,
   "kubernetes:core/v1:Secret": entries,
+  "rotation:vault:KeyPair": { values: ["value"] },
   "rotation:render:EnvVar": { values: ["value"], consumer: "service" },
   "rotation:vercel:EnvVar": { values: ["value"], consumer: "service" },
 };

@@ -80,8 +80,9 @@ function check(kinds: Kinds, { inputs, oldInputs }: CheckRequest, now: Date): Ch
   const restores = asked !== "" && asked !== before;
   const restoredAt = restores ? asked : before;
   const [generation, slot] = [number(known, "generation", 1), text(known, "slot") as Slot];
-  const rotates =
-    !same(known["window"], inputs["window"]) || number(known, "forced", 1) !== number(inputs, "forced", 1);
+  const rotates = kind?.given
+    ? brought(kind, known, inputs)
+    : !same(known["window"], inputs["window"]) || number(known, "forced", 1) !== number(inputs, "forced", 1);
   if (restores) failures.push(...unrestorable(inputs, generation, kind?.cutOver ?? false));
   if (!rotates && !restores)
     return { inputs: { ...inputs, generation, slot, retireAt: text(known, "retireAt"), restoredAt }, failures };
@@ -97,6 +98,12 @@ function check(kinds: Kinds, { inputs, oldInputs }: CheckRequest, now: Date): Ch
     },
     failures,
   };
+}
+
+/** Whether a person has handed over another value. What a preview does not know counts as the same. */
+function brought(kind: CredentialKind, known: Properties, inputs: Properties): boolean {
+  const [before, now] = [object(known, "args"), object(inputs, "args")];
+  return !hasUnknown(now) && kind.given?.(before) !== kind.given?.(now);
 }
 
 function unrestorable(inputs: Properties, generation: number, cutOver: boolean): { reason: string }[] {
@@ -135,7 +142,7 @@ async function update(settings: Settings, kind: CredentialKind, request: UpdateR
 async function revived(kind: CredentialKind, { inputs, oldOutputs }: UpdateRequest): Promise<Issued> {
   const args = object(inputs, "args");
   const issued: Issued = { value: text(oldOutputs, "previous"), reference: text(oldOutputs, "previousReference") };
-  if (issued.reference === "" || issued.value === "" || !(await kind.valid(args, issued.reference)))
+  if (issued.reference === "" || issued.value === "" || !(await kind.valid(args, issued.reference, issued.value)))
     throw new Error(
       `${text(inputs, "secret")} cannot go back: ${issued.reference || "the credential before this one"} is not valid any more. Nothing was changed. Rotate to a new one by raising its generation with a reason.`,
     );
@@ -150,7 +157,14 @@ async function revived(kind: CredentialKind, { inputs, oldOutputs }: UpdateReque
 async function makeRoom(kind: CredentialKind, request: UpdateRequest, forced: boolean, now: Date): Promise<void> {
   const { inputs, oldInputs, oldOutputs } = request;
   const [args, reference] = [object(inputs, "args"), text(oldOutputs, "previousReference")];
-  if (reference === "" || !(await kind.valid(args, reference))) return;
+  const value = text(oldOutputs, "previous") || undefined;
+  // Handed over once more, so it becomes live again.
+  if (value !== undefined && kind.given?.(args) === value) return;
+  if (reference === "" || !(await kind.valid(args, reference, value))) return;
+  if (kind.byHand !== undefined)
+    throw new Error(
+      `${text(inputs, "secret")} is not rotated, and nothing was written: ${reference}, the one before the current one, is still valid, and ${kind.byHand}. Then run again.`,
+    );
   const seconds = number(inputs, "deadlineSeconds", 60);
   if (!forced) {
     const [name, retireAt] = [text(inputs, "secret"), text(oldInputs, "retireAt")];
@@ -169,7 +183,7 @@ async function makeRoom(kind: CredentialKind, request: UpdateRequest, forced: bo
         `nothing can tell whether it is in use. Revoke it first: pulumi up --target '**::${name}/revocation'`,
       );
   }
-  await end(kind, args, reference, seconds);
+  await end(kind, args, reference, seconds, value);
 }
 
 /** Issues into the slot, and proves what was issued before anyone is given it. */

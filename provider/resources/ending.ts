@@ -52,12 +52,19 @@ export async function usage(about: Usage): Promise<{ hold: Hold | undefined; pro
 /**
  * Ends it and asks the service whether it is dead; some services take moments to say so.
  * @param seconds how long it may still be accepted
+ * @param value the credential itself, where it is known still
  * @throws when the service goes on accepting it
  */
-export async function end(kind: CredentialKind, args: Properties, reference: string, seconds: number): Promise<void> {
+export async function end(
+  kind: CredentialKind,
+  args: Properties,
+  reference: string,
+  seconds: number,
+  value?: string,
+): Promise<void> {
   await kind.revoke(args, reference);
   const deadline = Date.now() + seconds * 1000;
-  for (let pause = 100; await kind.valid(args, reference); pause = Math.min(pause * 1.5, 2000)) {
+  for (let pause = 100; await kind.valid(args, reference, value); pause = Math.min(pause * 1.5, 2000)) {
     if (Date.now() > deadline)
       throw new Error(
         `${reference} was revoked, yet ${kind.kind} accepts it still after ${seconds} s. Look at it there, and run again.`,

@@ -74,8 +74,8 @@ async function run(kinds: Kinds, { inputs, preview, log }: CreateRequest): Promi
   const own = (await kind.own?.(args, reference)) ?? "";
   const hold =
     flag(inputs, "emergency") && kind.byHand === undefined
-    ? own && { count: 1, reason: `1 session uses ${reference} still: this run itself, by ${own}` }
-    : await heldBack(kind, inputs, log.info);
+      ? own && { count: 1, reason: `1 session uses ${reference} still: this run itself, by ${own}` }
+      : await heldBack(kind, inputs, log.info);
   if (hold) {
     log.warn(
       `${text(inputs, "secret")}: ${reference} is not revoked yet: ${hold.reason}. It is tried again in the next run.`,

@@ -19,7 +19,7 @@ interface Listed {
   data?: { versions?: Record<string, { deletion_time?: string; destroyed?: boolean }> };
 }
 interface Read {
-  data?: { data?: { value?: unknown; generation?: unknown } | null };
+  data?: { data?: { value?: unknown; primary_key?: unknown; generation?: unknown } | null };
 }
 
 /**
@@ -44,8 +44,9 @@ export async function keptVersion(entry: VaultEntry, generation: number): Promis
       accept: [404],
     });
     const data = (read.body as Read | null)?.data?.data;
-    if (typeof data?.value === "string" && Number(data.generation) === generation)
-      return { version, value: data.value };
+    // A pair of keys has its value under another name.
+    const value = data?.value ?? data?.primary_key;
+    if (typeof value === "string" && Number(data?.generation) === generation) return { version, value };
   }
   const gone = versions.filter((each) => each.gone !== "");
   const lost = gone.length > 0 ? ` (${gone.map((each) => `version ${each.version} is ${each.gone}`).join(", ")})` : "";

@@ -1,13 +1,16 @@
 import { randomUUID } from "node:crypto";
+import { AnthropicSimulator, type AnthropicOptions } from "./anthropic.ts";
 import { CgbSimulator } from "./cgb.ts";
 import { EffectLog } from "./effects.ts";
 import { GithubSimulator, type GithubOptions } from "./github.ts";
 import type { SimulatorOptions } from "./kit.ts";
+import { OpenAiSimulator, type OpenAiOptions } from "./openai.ts";
 import { RenderSimulator, type RenderOptions } from "./render.ts";
 import { ResendSimulator, type ResendOptions } from "./resend.ts";
 import type { KeyedOptions } from "./keyed.ts";
 import { SlackApiSimulator } from "./slack-api.ts";
 import { SlackSimulator, type SlackOptions } from "./slack.ts";
+import { StripeSimulator } from "./stripe.ts";
 import { SupabaseSimulator, type SupabaseOptions } from "./supabase.ts";
 import { UpstashSimulator, type UpstashOptions } from "./upstash.ts";
 import { VercelSimulator, type VercelOptions } from "./vercel.ts";
@@ -39,6 +42,11 @@ export interface SimulatorsOptions extends Omit<SimulatorOptions, "port"> {
   slackApi?: KeyedOptions;
   cgb?: KeyedOptions;
   upstash?: UpstashOptions;
+  /** @default a project that nobody knows of */
+  openai?: OpenAiOptions;
+  /** @default no key is accepted */
+  anthropic?: AnthropicOptions;
+  stripe?: KeyedOptions;
 }
 
 /** The running simulators. */
@@ -52,6 +60,9 @@ export interface Simulators {
   slackApi: SlackApiSimulator;
   cgb: CgbSimulator;
   upstash: UpstashSimulator;
+  openai: OpenAiSimulator;
+  anthropic: AnthropicSimulator;
+  stripe: StripeSimulator;
   /** What happened at all of them, in order. */
   effects: EffectLog;
   /** Where they are, in the variables by which the product finds them. Tokens are not among them. */
@@ -65,6 +76,9 @@ export interface Simulators {
     SLACK_API_URL: string;
     CGB_API_URL: string;
     UPSTASH_API_URL: string;
+    OPENAI_API_URL: string;
+    ANTHROPIC_API_URL: string;
+    STRIPE_API_URL: string;
   };
   stop(): Promise<void>;
 }
@@ -92,7 +106,13 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     ...shared,
     ...(options.upstash ?? { email: "nobody@example.com", apiKey: randomUUID(), databases: [] }),
   });
-  const all = [github, render, vercel, slack, supabase, resend, slackApi, cgb, upstash];
+  const openai = new OpenAiSimulator({
+    ...shared,
+    ...(options.openai ?? { adminKey: `sk-admin-${randomUUID()}`, project: "proj_nobody" }),
+  });
+  const anthropic = new AnthropicSimulator({ ...shared, ...options.anthropic });
+  const stripe = new StripeSimulator({ ...shared, ...options.stripe });
+  const all = [github, render, vercel, slack, supabase, resend, slackApi, cgb, upstash, openai, anthropic, stripe];
   const stop = async () => {
     await Promise.all(all.map((simulator) => simulator.stop()));
   };
@@ -112,7 +132,11 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     SLACK_API_URL: `${slackApi.url}/api`,
     CGB_API_URL: `${cgb.url}/api`,
     UPSTASH_API_URL: `${upstash.url}/v2`,
+    OPENAI_API_URL: `${openai.url}/v1`,
+    ANTHROPIC_API_URL: anthropic.url,
+    STRIPE_API_URL: stripe.url,
   };
   const byHand = { slackApi, cgb, upstash };
-  return { github, render, vercel, slack, supabase, resend, ...byHand, effects, endpoints, stop };
+  const intelliflow = { openai, anthropic, stripe };
+  return { github, render, vercel, slack, supabase, resend, ...byHand, ...intelliflow, effects, endpoints, stop };
 }
