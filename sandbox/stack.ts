@@ -131,7 +131,7 @@ async function handOver(dir: string, env: Record<string, string>, application: A
       UPSTASH_API_KEY: secrets.upstashApiKey,
       CODECOV_TOKEN: secrets.codecovToken,
     },
-    intelliflow: {},
+    intelliflow: { ANTHROPIC_API_KEY: secrets.anthropicApiKey, STRIPE_API_KEY: secrets.stripeApiKey },
   };
   for (const [name, value] of Object.entries(values[application])) {
     if (!value) continue;
