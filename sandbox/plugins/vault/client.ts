@@ -14,13 +14,19 @@ export interface Answer {
 export class VaultError extends Error {
   readonly status: number;
   readonly errors: string[];
-  constructor(method: string, url: string, status: number, errors: string[]) {
+  /** Seconds that Vault asks to wait. */
+  readonly retryAfter: number | undefined;
+  constructor(method: string, url: string, status: number, errors: string[], retryAfter?: number) {
     const list = errors.map((error) => `* ${error}`).join("\n");
     super(`Error making API request.\n\nURL: ${method} ${url}\nCode: ${status}. Errors:\n\n${list}`);
     this.status = status;
     this.errors = errors;
+    this.retryAfter = retryAfter;
   }
 }
+
+/** Of one request, as in vault/api. */
+const timeoutMs = 60_000;
 
 export class VaultClient {
   #config: Configuration | undefined;
@@ -74,19 +80,25 @@ export class VaultClient {
     return address.replace(/\/+$/, "");
   }
 
-  /** Vault's Go client tries 5xx, 412 and network errors again, after a second to a second and a half. */
+  /**
+   * Vault's Go client tries 5xx, 412, 429 and network errors again: after what Retry-After says with a 429 or 503, else
+   * after a second to a second and a half (vault/api `DefaultRetryPolicy`, `RateLimitLinearJitterBackoff`).
+   */
   async #send(token: string, method: string, path: string, body?: object): Promise<Answer> {
     const retries = this.#config?.number("maxRetries") || Number(env("VAULT_MAX_RETRIES") ?? 2);
     for (let attempt = 0; ; attempt++) {
       try {
-        const answer = await this.#once(token, method, path, body);
-        if (answer) return answer;
+        return await this.#once(token, method, path, body);
       } catch (error) {
-        const passing =
-          !(error instanceof VaultError) || error.status === 412 || (error.status >= 500 && error.status !== 501);
-        if (!passing || attempt >= retries) throw error;
+        if (attempt >= retries) throw error;
+        let wait = 1000 + Math.random() * 500;
+        if (error instanceof VaultError) {
+          const { status, retryAfter } = error;
+          if (status !== 412 && status !== 429 && (status < 500 || status === 501)) throw error;
+          if ((status === 429 || status === 503) && retryAfter !== undefined) wait = retryAfter * 1000;
+        }
+        await sleep(wait);
       }
-      await sleep(1000 + Math.random() * 500);
     }
   }
 
@@ -104,6 +116,7 @@ export class VaultClient {
       },
       body: body ? JSON.stringify(body) : undefined,
       redirect: "follow",
+      signal: AbortSignal.timeout(timeoutMs),
     }).catch((error: unknown) => {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
       const reason = (cause as { code?: string } | undefined)?.code ?? text(error);
@@ -111,7 +124,7 @@ export class VaultClient {
     });
     const parsed = await json(response);
     if (response.status >= 400 && response.status !== 404)
-      throw new VaultError(method, url, response.status, strings(parsed["errors"]));
+      throw new VaultError(method, url, response.status, strings(parsed["errors"]), retryAfter(response));
     return { status: response.status, data: parsed["data"] as Answer["data"], body: parsed };
   }
 }
@@ -123,6 +136,11 @@ async function json(response: Response): Promise<Record<string, unknown>> {
   } catch {
     return { errors: [`the answer is no JSON (${body.length} characters)`] };
   }
+}
+
+function retryAfter(response: Response): number | undefined {
+  const seconds = Number(response.headers.get("retry-after") ?? NaN);
+  return Number.isNaN(seconds) ? undefined : seconds;
 }
 
 function strings(value: unknown): string[] {
