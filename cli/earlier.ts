@@ -23,6 +23,8 @@ export async function earlier(call: Call, row: Row, generation: number): Promise
   const mine = (await call.engine.state()).resources.filter(({ urn }) => secretOf(nameOf(urn)) === row.name);
   const credential = mine.find(({ type }) => type === "rotation:index:Credential");
   if (credential) return slot(row, credential.outputs ?? {}, mine, generation);
+  const keys = mine.find(({ type }) => type === "rotation:index:KeySet")?.outputs;
+  if (keys) return signingKey(row, keys, generation);
   const { mount, path } = entryOf(mine) ?? {};
   if (mount === undefined || path === undefined)
     throw new UsageError(`${row.name} is not kept in Vault, so no earlier value of it is known.`);
@@ -65,6 +67,17 @@ export function entryOf(
     resources.find(({ type }) => type === "vault:kv/secretV2:SecretV2" || type === "rotation:vault:KeyPair") ?? {};
   const [mount, path] = [inputs["mount"], inputs["name"] ?? inputs["path"]];
   return typeof mount === "string" && typeof path === "string" ? { mount, path } : undefined;
+}
+
+/** A signing key can only go back to the one before it, while that is published; Vault's versions have its private half. */
+function signingKey(row: Row, outputs: Record<string, unknown>, generation: number): Earlier {
+  const { retired = [] } = (outputs["slots"] ?? {}) as { retired?: { kid: string }[] };
+  const before = retired.at(-1);
+  if (!before || generation !== row.generation - 1)
+    throw new UsageError(
+      `${row.name} cannot go back to generation ${generation}: its key is published no longer, so that nobody would believe what it signs. For another one: rotate emergency --secret ${row.secret} --reason "..."`,
+    );
+  return { generation, from: `the key that is still published (${before.kid})` };
 }
 
 /** An issued credential can only go back to the one before it, while its service still accepts it. */

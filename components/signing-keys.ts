@@ -75,6 +75,7 @@ export class SigningKeys extends RotatedSecret {
     { secret, forced, proofs, keepers, options }: Origin,
   ): KeySet {
     const { stack } = this.application;
+    const back = stack.restored[secret];
     return new KeySet(
       this.part("keys"),
       {
@@ -87,6 +88,7 @@ export class SigningKeys extends RotatedSecret {
         jwksUrls: args.jwksUrls ?? [],
         adoption: proofs,
         deadlineSeconds: stack.verificationSeconds,
+        ...(back ? { restore: { generation: back.generation, at: back.at } } : {}),
       },
       options,
     );

@@ -224,6 +224,8 @@ export interface KeySetArgs {
   jwksUrls: string[];
   adoption: ProofSource[];
   deadlineSeconds: number;
+  /** With each new `at` the key before the current one signs again. */
+  restore?: { generation: number; at: string };
 }
 
 export class KeySet extends pulumi.CustomResource {

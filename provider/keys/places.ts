@@ -1,5 +1,7 @@
 // Where signing keys can be seen: in Vault, where signers and verifiers fetch them, and at URLs of JWKS documents.
 import type { Vault } from "../vendors/vault.ts";
+import { object } from "../resources/inputs.ts";
+import type { Properties } from "../wire/contract.ts";
 import { keysIn, readPair, type Pair } from "./pair.ts";
 
 /** An entry of Vault's KV v2. */
@@ -85,4 +87,10 @@ export async function missing(
 
 function has(document: unknown, kid: string): boolean {
   return keysIn(document).some((key) => key.kid === kid);
+}
+
+/** The entry that an input names; undefined when it names none. */
+export function placeOf(inputs: Properties, key: string): Place | undefined {
+  const { mount, path } = object(inputs, key);
+  return typeof mount === "string" && typeof path === "string" ? { mount, path } : undefined;
 }

@@ -2,13 +2,15 @@
 // What happened at the destinations becomes certain only in a later run, so it is remembered in the outputs, which an
 // update may decide; `diff` says, from them and the time alone, whether there is anything to do, in previews too.
 import type { JWK } from "jose";
+import { asksBack, goBack } from "../keys/back.ts";
 import { algorithms, keySetDocument, keysIn, makePair, type Algorithm, type Pair } from "../keys/pair.ts";
-import { existing, handsOut, missing, type Place } from "../keys/places.ts";
+import { look } from "../keys/look.ts";
+import { existing, placeOf } from "../keys/places.ts";
 import { decide, retireAt, uncertain, type Seen, type Slots, type Terms, type Turn } from "../keys/turns.ts";
-import { fingerprint, prove, type ProofSource } from "../proof.ts";
+import { fingerprint } from "../proof.ts";
 import type { Settings } from "../settings.ts";
 import type { Vault } from "../vendors/vault.ts";
-import type { CheckRequest, CheckResult, Log, Properties, Resource } from "../wire/contract.ts";
+import type { CheckRequest, CheckResult, Properties, Resource } from "../wire/contract.ts";
 import { hasUnknown, same, unknown } from "../wire/values.ts";
 import { flag, list, number, object, required, secret, text } from "./inputs.ts";
 
@@ -20,7 +22,8 @@ import { flag, list, number, object, required, secret, text } from "./inputs.ts"
  * (@default 4096, at least 2048); `cacheSeconds`, `tokenSeconds`, `skewSeconds`, `handoverSeconds` (`keys/turns.ts`);
  * `entry` (`{mount, path}` in Vault: where signers read the key; one that is there already is taken over), `published`
  * (`{mount, path}[]`) and `jwksUrls`: where verifiers read the key set; `adoption` (`ProofSource[]`: signers that
- * prove which private key they hold; with them `handoverSeconds` plays no part), `deadlineSeconds`.
+ * prove which private key they hold; with them `handoverSeconds` plays no part), `deadlineSeconds`; `restore`
+ * (`{generation, at}`: with each new `at` the key before signs again, while it is published, `keys/back.ts`).
  *
  * Outputs: `privateKey` (secret, PKCS#8 PEM), `publicKey` (SPKI PEM), `kid`, `jwks` (JSON: next, current, retired),
  * `version` and `generation` (the current key's number), `fingerprint`, `holds` (old keys are still published),
@@ -41,6 +44,7 @@ export function keySet(settings: Settings, vault: () => Pick<Vault, "read"> = ()
         (key) => settingsOnly.includes(key) && !same(oldInputs[key], inputs[key]),
       );
       const slots = slotsOf(oldOutputs);
+      if (asksBack(inputs, oldOutputs)) changed.push("restore");
       if (hasUnknown(inputs["window"])) return { changed: [...changed, "window"] };
       const turn = plan(inputs, oldOutputs, { published: false, adopted: false });
       // Whether what it waits for has come about is seen in the update.
@@ -70,6 +74,16 @@ export function keySet(settings: Settings, vault: () => Pick<Vault, "read"> = ()
       return { id, outputs: outputs(settings, inputs, inputs, slots, keys) };
     },
     update: async ({ inputs, oldOutputs, preview, log }) => {
+      if (asksBack(inputs, oldOutputs)) {
+        if (preview) return { ...pending(inputs), ...unknownKeys };
+        const [was, now] = [keysOf(oldOutputs), settings.now().toISOString()];
+        const known = { slots: slotsOf(oldOutputs), version: was.version };
+        const { pair, slots } = await goBack(vault(), inputs, placeOf(inputs, "entry"), known, now);
+        const others = [was.current.jwk, ...was.others];
+        // What asked for a turn at the same time stays open for the next run.
+        const keys = { current: pair, next: was.next, others, version: was.version + 1 };
+        return outputs(settings, inputs, oldOutputs, slots, keys);
+      }
       const dark = { published: false, adopted: false };
       const looks = !preview && uncertain(slotsOf(oldOutputs));
       const seen = looks ? await look(vault(), inputs, slotsOf(oldOutputs), text(oldOutputs, "privateKey"), log) : dark;
@@ -134,45 +148,6 @@ function check({ inputs: given }: CheckRequest): CheckResult {
   return { inputs, failures };
 }
 
-/** Looks where signers and verifiers look. What cannot be seen stays uncertain, and only makes things later. */
-async function look(
-  vault: Pick<Vault, "read">,
-  inputs: Properties,
-  slots: Slots,
-  privateKey: string,
-  log: Log,
-): Promise<Seen> {
-  const published = list<Properties>(inputs, "published") as unknown as Place[];
-  const absent = slots.next.publishedAt
-    ? []
-    : await missing(vault, published, list(inputs, "jwksUrls"), slots.next.kid);
-  if (absent.length) log.warn(`The next signing key ${slots.next.kid} is not published yet: ${absent.join("; ")}.`);
-  return { published: absent.length === 0, adopted: await adopted(vault, inputs, slots, privateKey, log) };
-}
-
-async function adopted(
-  vault: Pick<Vault, "read">,
-  inputs: Properties,
-  { current, retired }: Slots,
-  privateKey: string,
-  log: Log,
-): Promise<boolean> {
-  if (retired.every(({ until }) => until !== "")) return false;
-  const place = placeOf(inputs, "entry");
-  if (place && !(await handsOut(vault, place, current.kid))) {
-    log.warn(
-      `Signers are not given ${current.kid} yet: ${place.mount}/${place.path} in Vault holds another key. Older keys stay published.`,
-    );
-    return false;
-  }
-  const sources = list<Properties>(inputs, "adoption") as unknown as ProofSource[];
-  const seconds = number(inputs, "deadlineSeconds", 60);
-  const proofs = await Promise.allSettled(sources.map((source) => prove(source, privateKey, seconds)));
-  const failed = proofs.flatMap((proof) => (proof.status === "rejected" ? [(proof.reason as Error).message] : []));
-  if (failed.length) log.warn(`Older keys stay published, since somebody may sign with them: ${failed.join(" ")}`);
-  return failed.length === 0;
-}
-
 interface Keys {
   current: Pair;
   next: Pair;
@@ -215,6 +190,7 @@ function outputs(settings: Settings, inputs: Properties, asked: Properties, slot
     generation: version,
     fingerprint: fingerprint(settings.require("fingerprintKey", "The key for fingerprints"), name, current.privateKey),
     holds: slots.retired.length > 0,
+    restoredAt: text(object(inputs, "restore"), "at") || text(asked, "restoredAt"),
     retireAt: retireAt(slots, termsOf(inputs)),
     slots: slots,
     nextKey: secret(JSON.stringify({ privateKey: next.privateKey, publicKey: next.publicKey })),
@@ -235,11 +211,6 @@ function pending(inputs: Properties): Properties {
 function slotsOf(properties: Properties): Slots {
   const { current, next, retired = [] } = object(properties, "slots") as unknown as Slots;
   return { current, next, retired };
-}
-
-function placeOf(inputs: Properties, key: string): Place | undefined {
-  const { mount, path } = object(inputs, key);
-  return typeof mount === "string" && typeof path === "string" ? { mount, path } : undefined;
 }
 
 function termsOf(inputs: Properties): Terms {

@@ -55,9 +55,10 @@ export class Vault {
     this.#vendor = vaultVendor(address, token, patienceSeconds, namespace);
   }
 
-  /** The latest version of an entry; `undefined` when there is none that can be read. */
-  async read(mount: string, path: string): Promise<KvEntry | undefined> {
-    const reply = await this.#call("GET", `/${mount}/data/${path}`, `read ${mount}/${path}`, { accept: [404] });
+  /** A version of an entry, the latest unless one is named; `undefined` when there is none that can be read. */
+  async read(mount: string, path: string, version = 0): Promise<KvEntry | undefined> {
+    const query = version ? `?version=${version}` : "";
+    const reply = await this.#call("GET", `/${mount}/data/${path}${query}`, `read ${mount}/${path}`, { accept: [404] });
     const { data } = (reply.body ?? {}) as { data?: { data: KvEntry["data"] | null; metadata: { version: number } } };
     return reply.status === 404 || !data?.data ? undefined : { data: data.data, version: data.metadata.version };
   }

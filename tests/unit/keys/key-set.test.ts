@@ -30,13 +30,17 @@ class Engine {
   outputs: Properties = {};
   readonly said: string[] = [];
   readonly vault = new Map<string, Record<string, unknown>>();
+  /** Every version of the entry that signers read, oldest first. */
+  readonly versions: [entry: string, data: Record<string, unknown>][] = [];
 
   #parts() {
     const settings = new Settings();
     settings.configure({ now: this.now, fingerprintKey: "k" });
-    const read = async (mount: string, path: string) => {
+    const read = async (mount: string, path: string, version = 0) => {
+      const kept = this.versions.filter(([entry]) => entry === `${mount}/${path}`);
+      if (version) return kept[version - 1] && { data: kept[version - 1]![1], version };
       const data = this.vault.get(`${mount}/${path}`);
-      return data && { data, version: 1 };
+      return data && { data, version: kept.length };
     };
     const said = (message: string): void => void this.said.push(message);
     const call = { urn, name: "app/JWT/keys", log: { info: said, warn: said }, timeout: 0 };
@@ -76,7 +80,9 @@ class Engine {
     const { kid, jwks, version } = this.outputs;
     const [private_key, public_key] = [this.privateKey, this.outputs["publicKey"]];
     this.vault.set("secret/app/jwt-jwks", { jwks });
-    this.vault.set("secret/app/jwt", { version: `${version as number}`, private_key, public_key, kid, jwks });
+    const entry = { version: `${version as number}`, private_key, public_key, kid, jwks };
+    this.vault.set("secret/app/jwt", entry);
+    this.versions.push(["secret/app/jwt", entry]);
   }
 
   get privateKey(): string {
@@ -201,6 +207,42 @@ describe("the key set resource", () => {
       await engine.run({ forced: 2, revoke: true }, { preview: true }),
       ["slots"],
       "asked once, ended once",
+    );
+  });
+
+  it("goes back to the key before while that is published, once, and not to any other", async () => {
+    const engine = new Engine();
+    await engine.run();
+    const [first, old] = [engine.privateKey, await engine.token()];
+    engine.now = "2027-01-02T03:00:00Z";
+    await engine.run();
+    engine.now = "2027-01-08T03:00:00Z";
+    await engine.run({ window: "w2" });
+    engine.now = "2027-01-08T05:00:00Z";
+    await engine.run();
+    const left = await engine.token();
+    assert.notEqual(engine.privateKey, first);
+    const back = { generation: 1, at: engine.now };
+    await assert.rejects(
+      engine.run({ restore: { ...back, generation: 5 } }),
+      /only the key before the current one, 1,/,
+    );
+    assert.deepEqual(await engine.run({ restore: back }, { preview: true }), ["restore"]);
+    await engine.run({ restore: back });
+    assert.equal(engine.privateKey, first);
+    assert.equal(engine.outputs["version"], 3);
+    for (const token of [old, left, await engine.token()]) assert.equal(await believed(token, engine.jwks), "ada");
+    await engine.run({ restore: back });
+    assert.equal(engine.privateKey, first, "asked once, done once");
+    for (const hours of [6, 12]) {
+      engine.now = new Date(Date.parse("2027-01-08T06:00:00Z") + hours * 3_600_000).toISOString();
+      await engine.run({ restore: back });
+    }
+    assert.equal(await believed(left, engine.jwks), undefined, "what it took the place of has ended");
+    const late = { generation: 2, at: engine.now };
+    await assert.rejects(
+      engine.run({ restore: late }),
+      /cannot go back to generation 2: its key is published no longer/,
     );
   });
 
