@@ -58,7 +58,7 @@ abstract class VendorKey extends RotatedSecret {
   }
 
   /** @param value what was handed over; left out where the service issues the key */
-  protected declare(value?: pulumi.Output<string>): void {
+  protected make(value?: pulumi.Output<string>): void {
     const settings = { ...this.#pair.settings, ...(value ? { value } : {}) };
     this.build((origin) => {
       this.#origin = origin;
@@ -140,7 +140,7 @@ abstract class VendorKey extends RotatedSecret {
 export class IssuedKeyPair extends VendorKey {
   constructor(application: Application, secret: string, args: KeyPairArgs) {
     super("IssuedKeyPair", application, secret, args, { handling: "issued, primary and secondary" });
-    this.declare();
+    this.make();
   }
 }
 
@@ -166,7 +166,7 @@ export class HandedOverKeyPair extends VendorKey {
       generation: forced,
       ...(handed ? { adopted: handed.at } : {}),
     });
-    this.declare(value);
+    this.make(value);
     const { window, dueAt } = this.schedule;
     const { environment } = application.stack;
     const name = `${application.label}/${secret}`;
