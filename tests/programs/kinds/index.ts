@@ -11,9 +11,15 @@ import { readStack, secretSetting, setting } from "../../../components/stack.ts"
 
 const stack = readStack(new pulumi.Config(), ["shop"]);
 const { api: visapi, apiUrl, frontend: website, actions } = services();
-// The services are VisAPI's and know nothing of these: they can be asked for their health, not for a proof.
-const api = new RenderService({ label: "api", id: visapi.args.id, instances: 2, health: visapi.args.health });
-const frontend = new VercelProject({ ...website.args, proofUrl: undefined });
+// The services are VisAPI's and know nothing of these: they can be asked whether they live, not for a proof.
+const api = new RenderService({
+  label: "api",
+  id: visapi.args.id,
+  instances: 2,
+  health: [`${apiUrl}/health/liveness`],
+});
+const { id, label, name, gitSource, health } = website.args;
+const frontend = new VercelProject({ id, label, name, gitSource, health });
 await preflight({
   vaultMounts: ["secret"],
   repositories: [repository],
@@ -39,7 +45,7 @@ const kinds: Record<string, Pick<IssuedCredentialArgs, "kind" | "settings" | "cu
     settings: {
       adminUrl: secretSetting("visapi", "redisAdminUrl", "VISAPI_REDIS_ADMIN_URL"),
       application: "shop",
-      rules: ["~shop:*", "+@all", "-@admin", "-@dangerous"],
+      rules: ["~shop:*", "+@all", "-@admin", "-@dangerous", "+info"],
       checks: ["llen shop:queue"],
     },
   },
