@@ -191,6 +191,7 @@ function protectionOf(request: FastifyRequest): GithubProtection {
     preventSelfReview: body.prevent_self_review === true,
     reviewers: Array.isArray(body.reviewers) ? (body.reviewers as GithubProtection["reviewers"]) : [],
     branchPolicy: (body.deployment_branch_policy as GithubProtection["branchPolicy"] | undefined) ?? null,
+    canAdminsBypass: body.can_admins_bypass !== false,
   };
 }
 
@@ -213,7 +214,9 @@ function environmentBody(environment: GithubEnvironment): Record<string, unknown
       : []),
     ...(branchPolicy ? [{ ...rule(3), type: "branch_policy" }] : []),
   ];
-  return { id, node_id: nodeId("EN", id), name, ...dates, protection_rules, deployment_branch_policy: branchPolicy };
+  const can_admins_bypass = protection?.canAdminsBypass ?? true;
+  const shown = { ...dates, can_admins_bypass, protection_rules, deployment_branch_policy: branchPolicy };
+  return { id, node_id: nodeId("EN", id), name, ...shown };
 }
 
 function repositoryBody(repository: GithubRepository): Record<string, unknown> {

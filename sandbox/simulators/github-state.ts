@@ -26,6 +26,8 @@ export interface GithubProtection {
   preventSelfReview: boolean;
   reviewers: { type: "User" | "Team"; id: number }[];
   branchPolicy: { protected_branches: boolean; custom_branch_policies: boolean } | null;
+  /** @default true */
+  canAdminsBypass?: boolean;
 }
 
 export interface GithubEnvironment extends SecretHolder {
@@ -33,6 +35,13 @@ export interface GithubEnvironment extends SecretHolder {
   name: string;
   createdAt: string;
   protection?: GithubProtection;
+  /** Patterns of the branches and tags that may deploy, where the protection asks for patterns. */
+  branchPolicies?: { id: number; name: string; type: "branch" | "tag" }[];
+}
+
+/** A ruleset as it was written, with the number that it got. */
+export interface GithubRuleset extends Record<string, unknown> {
+  id: number;
 }
 
 export interface GithubRepository extends SecretHolder {
@@ -45,6 +54,8 @@ export interface GithubRepository extends SecretHolder {
   comments?: GithubComment[];
   runs?: GithubRun[];
   branches?: GithubBranches;
+  rulesets?: GithubRuleset[];
+  workflowPermissions?: { default_workflow_permissions: string; can_approve_pull_request_reviews: boolean };
 }
 
 export interface GithubState {

@@ -5,6 +5,7 @@ import type { LimitDecision, LimitRule, LimitUse } from "./limits.ts";
 import { branchesOf, contentRoutes } from "./github-contents.ts";
 import { addIssue, issueRoutes, type GithubComment, type GithubIssue } from "./github-issues.ts";
 import { OidcIssuer, oidcPaths } from "./github-oidc.ts";
+import { guardRoutes } from "./github-guards.ts";
 import { environmentRoutes, repositoryRoutes } from "./github-routes.ts";
 import { addRun, findRun, runRoutes, type GithubApproval, type RunSpec } from "./github-runs.ts";
 import {
@@ -27,6 +28,8 @@ export interface GithubOptions extends SimulatorOptions {
   login?: string;
   /** Repositories that exist from the beginning, with their environments. */
   repositories: { owner: string; name: string; environments?: string[] }[];
+  /** Slugs of the organisations' teams. @default operations and security */
+  teams?: string[];
   /** Logins in `repositories` that are users; the others are organisations. @default none */
   users?: string[];
 }
@@ -96,6 +99,25 @@ export class GithubSimulator extends Simulator<GithubState> {
     const issues: readonly GithubIssue[] = repository.issues ?? [];
     const comments: readonly GithubComment[] = repository.comments ?? [];
     return { issues, comments, branches: branchesOf(repository) };
+  }
+
+  /** What guards a repository: its environments' protections, its rulesets and what workflows may do by default. */
+  guards(owner: string, repo: string) {
+    const { environments, rulesets = [], workflowPermissions } = findRepository(this.read(), owner, repo);
+    return {
+      environments: environments.map(({ name, protection, branchPolicies = [] }) => ({
+        name,
+        protection,
+        branchPolicies,
+      })),
+      rulesets,
+      workflowPermissions,
+    };
+  }
+
+  /** As if an administrator had changed settings in the browser. */
+  tamper(owner: string, repo: string, change: (repository: GithubState["repositories"][number]) => void): void {
+    this.write((state) => change(findRepository(state, owner, repo)));
   }
 
   /** As if somebody had pushed a file to the default branch. */
@@ -185,6 +207,7 @@ export class GithubSimulator extends Simulator<GithubState> {
     });
     repositoryRoutes(app, this.access());
     environmentRoutes(app, this.access());
+    guardRoutes(app, this.access(), this.#options.teams ?? ["operations", "security"]);
     issueRoutes(app, this.access());
     runRoutes(app, this.access());
     contentRoutes(app, this.access());

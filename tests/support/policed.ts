@@ -21,11 +21,25 @@ export class Policed {
   now: string | undefined;
   /** For the runs that follow. */
   env: Record<string, string> = {};
+  /** Where `pulumi` runs: the folder itself, or a program that is there already. */
+  readonly #cwd: string;
   readonly #toolchain: Toolchain;
 
-  private constructor(folder: string, toolchain: Toolchain) {
+  private constructor(folder: string, cwd: string, toolchain: Toolchain) {
     this.folder = folder;
+    this.#cwd = cwd;
     this.#toolchain = toolchain;
+  }
+
+  /** A program of the repository, with a state and a configuration of its own; its stack is `main`. */
+  static async of(cwd: string): Promise<Policed> {
+    const folder = await mkdtemp(join(tmpdir(), "program-"));
+    await mkdir(join(folder, "state"));
+    const project = new Policed(folder, cwd, await ensureToolchain());
+    project.env = { PULUMI_OPTION_CONFIG_FILE: join(folder, "Pulumi.main.yaml") };
+    const { code, output } = await project.pulumi("stack", "init", "main");
+    if (code !== 0) throw new Error(output);
+    return project;
   }
 
   /** @param rotation whether the project uses our provider. @default true */
@@ -37,7 +51,7 @@ export class Policed {
     const project = { name: "policed", runtime: { name: "nodejs", options: { typescript: false } } };
     await writeFile(join(folder, "Pulumi.yaml"), JSON.stringify({ ...project, ...(rotation ? { plugins } : {}) }));
     await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module", main: "index.ts" }));
-    return new Policed(folder, await ensureToolchain());
+    return new Policed(folder, folder, await ensureToolchain());
   }
 
   stop(): Promise<void> {
@@ -71,7 +85,7 @@ export class Policed {
         ...(this.now ? { ROTATION_NOW: this.now, SANDBOX_NOW: this.now } : {}),
         ...this.env,
       };
-      const options = { cwd: this.folder, env, maxBuffer: 64 * 1024 * 1024 };
+      const options = { cwd: this.#cwd, env, maxBuffer: 64 * 1024 * 1024 };
       execFile(this.#toolchain.pulumi, [...args, "--non-interactive"], options, (error, stdout, stderr) => {
         const code = error && typeof error.code === "number" ? error.code : error ? 1 : 0;
         resolve({ code, output: stdout + stderr });

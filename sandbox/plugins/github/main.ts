@@ -2,7 +2,10 @@
 import { serve } from "../../../provider/wire/serve.ts";
 import { checkSettings, configuration, type Settings } from "../shared/config.ts";
 import { apiUrl, GithubClient } from "./client.ts";
+import { environmentDeploymentPolicy, repositoryEnvironment } from "./environment.ts";
+import { repositoryRuleset } from "./ruleset.ts";
 import { actionsEnvironmentSecret, actionsSecret } from "./secret.ts";
+import { getTeam, workflowRepositoryPermissions } from "./workflow-permissions.ts";
 
 const settings: Settings = {
   baseUrl: { kind: "string" },
@@ -27,7 +30,15 @@ await serve({
   name: "github",
   version: "6.15.0",
   acceptSecrets: false,
-  resources: [actionsSecret(client), actionsEnvironmentSecret(client)],
+  resources: [
+    actionsSecret(client),
+    actionsEnvironmentSecret(client),
+    repositoryEnvironment(client),
+    environmentDeploymentPolicy(client),
+    repositoryRuleset(client),
+    workflowRepositoryPermissions(client),
+  ],
+  functions: { "github:index/getTeam:getTeam": (args) => getTeam(client, args) },
   checkConfig: (inputs) => {
     const result = checkSettings("github", settings, inputs);
     const baseUrl = configuration(inputs).text("baseUrl");

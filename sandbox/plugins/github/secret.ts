@@ -4,7 +4,8 @@ import sodium from "libsodium-wrappers";
 import type { DiffResult, Failure, Properties, Resource } from "../../../provider/wire/contract.ts";
 import { same } from "../../../provider/wire/values.ts";
 import { bridged, differs, failure, unknowns, type Input } from "../shared/bridge.ts";
-import { GithubError, type Answer, type GithubClient } from "./client.ts";
+import type { Answer, GithubClient } from "./client.ts";
+import { anotherRepository, gone, repositoryId } from "./repository.ts";
 
 const values = ["value", "valueEncrypted", "encryptedValue", "plaintextValue"];
 const computed = ["repositoryId", "createdAt", "updatedAt", "remoteUpdatedAt", "keyId"];
@@ -171,25 +172,6 @@ async function seal(value: string, publicKey: string): Promise<string> {
   return Buffer.from(box).toString("base64");
 }
 
-async function repositoryId(client: GithubClient, { repository }: Properties): Promise<number> {
-  const { body } = await client.call(
-    "GET",
-    `repos/${await client.owner()}/${encodeURIComponent(repository as string)}`,
-  );
-  return body["id"] as number;
-}
-
-/** A renamed repository keeps its number and is no reason to replace. One that cannot be found is none either. */
-async function anotherRepository(client: GithubClient, inputs: Properties, outputs: Properties): Promise<boolean> {
-  if (typeof inputs["repository"] !== "string" || !outputs["repositoryId"]) return true;
-  try {
-    return (await repositoryId(client, inputs)) !== outputs["repositoryId"];
-  } catch (error) {
-    if (error instanceof GithubError && error.status === 404) return false;
-    throw error;
-  }
-}
-
 /** `repository:SECRET`, or `repository:environment:SECRET` with colons of the environment written as `??`. */
 async function imported(client: GithubClient, kind: Kind, id: string): Promise<Properties> {
   const count = kind.environment ? 3 : 2;
@@ -214,11 +196,6 @@ function timestamps({ body }: Answer): Properties {
   };
   const updated = stamp("updated_at");
   return { createdAt: stamp("created_at"), updatedAt: updated, remoteUpdatedAt: updated };
-}
-
-function gone(error: unknown): undefined {
-  if (error instanceof GithubError && error.status === 404) return undefined;
-  throw error;
 }
 
 function snake(name = ""): string {

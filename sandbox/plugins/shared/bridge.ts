@@ -15,7 +15,7 @@ import { redacted, textsIn } from "./redact.ts";
 
 /** One input of the official schema. */
 export interface Input {
-  kind: "string" | "number" | "boolean" | "map" | "object";
+  kind: "string" | "number" | "boolean" | "map" | "object" | "list";
   required?: boolean;
   /** Schema default, filled in by `check` (terraform-plugin-sdk providers only). */
   default?: Value;
@@ -193,6 +193,7 @@ function withSecrets(properties: Properties, names: string[]): Properties {
 
 function fits(kind: Input["kind"], value: Value): boolean {
   if (value instanceof Unknown) return true;
+  if (kind === "list") return Array.isArray(value);
   if (kind !== "map" && kind !== "object") return typeof value === kind;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   return kind === "object" || Object.values(value as Properties).every((v) => typeof v === "string" || hasUnknown(v));
