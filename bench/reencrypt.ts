@@ -1,6 +1,9 @@
 // How fast ciphertexts are brought to a new version of their transit key: by batches, as the product does it, and one
-// row at a time, as a script would, in the same run on the same Vault and PostgreSQL.
+// row at a time, as a script would, in the same run on the same Vault and PostgreSQL. The live table is written to
+// meanwhile, its re-encryption is killed three times on the way, and in the end each row decrypts to what it was.
 //   node bootstrap.mjs bench/reencrypt.ts [rows, default 100000] [rows one at a time, default 5000]
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +11,8 @@ import { reencrypt, type Encrypted } from "../provider/reencrypt/all.ts";
 import { Vault } from "../provider/vendors/vault.ts";
 import { Sandbox } from "../sandbox/sandbox.ts";
 import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
-import { connected, fillTable, makeTransitKey, Writers } from "../tests/support/transit.ts";
+import { waitFor } from "../sandbox/servers/wait.ts";
+import { connected, decryptAll, fillTable, makeTransitKey, versionOf, Writers } from "../tests/support/transit.ts";
 
 const [rows = 100_000, single = Math.min(rows, 5000)] = process.argv.slice(2).map(Number);
 if (![rows, single].every((number) => Number.isInteger(number) && number > 0)) {
@@ -41,10 +45,14 @@ try {
     await makeTransitKey(call, name);
     const plain = await fillTable(call, url, name, name, rows);
     await call("POST", `transit/keys/${name}/rotate`);
-    const writers = live ? new Writers(call, url, name, name, plain) : undefined;
-    const way = `batches of 500${live ? ", beside 3 live writers" : ""}`;
-    await measure(way, rows, () => reencrypt(vault, declared(name, name), 2, (line) => console.log(line)));
-    await writers?.stop();
+    if (!live) {
+      await measure("batches of 500", rows, () => reencrypt(vault, declared(name, name), 2, console.log));
+      continue;
+    }
+    const writers = new Writers(call, url, name, name, plain);
+    await measure("batches of 500, live writes, 3 kills", rows, () => killed(declared(name, name), 3));
+    await writers.stop();
+    console.log(`all ${await proven(name, plain)} rows decrypt to what they were; ${writers.writes} writes meanwhile`);
   }
 
   await makeTransitKey(call, "single");
@@ -60,6 +68,51 @@ try {
       }
     }),
   );
+
+  /** Re-encrypts in processes of their own, of which so many are killed as soon as they have done their share. */
+  async function killed({ tables, key, mount, databaseUrl }: Encrypted, kills: number): Promise<void> {
+    const [{ table } = { table: "" }] = tables;
+    const inputs = { secret: "bench/DATA", mount, key, version: 2, databaseUrl, tables, batchSize: 500 };
+    const left = async (): Promise<number> => {
+      const [row] = await sandbox.postgres.query<{ count: number }>(
+        `select count(*)::integer as count from ${table} where card like 'vault:v1:%'`,
+      );
+      return row?.count ?? 0;
+    };
+    for (let kill = 0; kill <= kills; kill++) {
+      const child = spawn(
+        process.execPath,
+        [join(import.meta.dirname, "..", "tests", "support", "reencrypt-once.ts")],
+        {
+          env: { ...process.env, VAULT_ADDR: sandbox.vault.address, VAULT_TOKEN: sandbox.vault.rootToken },
+          stdio: ["pipe", "inherit", "inherit"],
+        },
+      );
+      child.stdin.end(JSON.stringify(inputs));
+      const ended = once(child, "exit") as Promise<[number | null]>;
+      if (kill < kills) {
+        const share = (rows * (kills - kill)) / (kills + 1);
+        const done = waitFor(async () => (await left()) < share, { what: "its share", timeoutMs: 3_600_000 });
+        await Promise.race([done, ended]);
+        child.kill("SIGKILL");
+      }
+      const [code] = await ended;
+      if (kill === kills && code !== 0) throw new Error(`the last process ended with ${String(code)}`);
+    }
+  }
+
+  /** @returns how many rows there are @throws when one of them is of an old version or decrypts to something else */
+  async function proven(table: string, plain: ReadonlyMap<number, string>): Promise<string> {
+    const found = await sandbox.postgres.query<{ id: string; card: string }>(`select id, card from ${table}`);
+    const cards = found.map(({ card }) => card);
+    const old = cards.filter((card) => versionOf(card) !== 2).length;
+    if (old > 0) throw new Error(`${old} rows were left behind`);
+    const texts = await decryptAll(call, table, cards);
+    const wrong = found.filter(({ id }, index) => texts[index] !== plain.get(Number(id)));
+    if (found.length !== plain.size || wrong.length > 0)
+      throw new Error(`${found.length} rows of ${plain.size}, ${wrong.length} of them wrong`);
+    return found.length.toLocaleString("en-US");
+  }
 
   const slowest = Math.min(...results.map(({ rows, seconds }) => rows / seconds));
   console.log(
