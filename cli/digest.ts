@@ -2,7 +2,7 @@
 // to whom. Values in a preview read "[secret]", and nothing here looks at them.
 import { Failure } from "./command.ts";
 import { destinationOf, nameOf, secretOf } from "./inventory.ts";
-import { callsByRollout, callsByType, loads, type LimitClass, type Load } from "./limits.ts";
+import { callsByKind, callsByRollout, callsByType, loads, type LimitClass, type Load } from "./limits.ts";
 
 export interface PreviewStep {
   op: string;
@@ -116,9 +116,7 @@ function planned(name: string, mine: PreviewStep[], all: PreviewStep[], why: str
   const made = every.some(({ op, urn }) => op === "create" && typeOf(urn) === "rotation:index:Schedule");
   const gone = every.every(({ op }) => op === "delete");
   const rotates = was["generation"] !== becomes["generation"];
-  const ends = mine.some(
-    ({ urn, newState }) => typeOf(urn) === "rotation:index:Revocation" && newState?.inputs?.["due"] === true,
-  );
+  const ending = mine.some(ends);
   const delivers = mine.some((step) => destinationOf(asResource(step)) !== undefined);
   const what: What = gone
     ? "removed"
@@ -126,7 +124,7 @@ function planned(name: string, mine: PreviewStep[], all: PreviewStep[], why: str
       ? "created"
       : rotates
         ? "rotated"
-        : ends || (was["holds"] === true && becomes["holds"] !== true)
+        : ending || (was["holds"] === true && becomes["holds"] !== true)
           ? "previous value ends"
           : delivers || mine.some(({ urn }) => typeOf(urn) === "rotation:index:Verification")
             ? "finished"
@@ -141,7 +139,7 @@ function planned(name: string, mine: PreviewStep[], all: PreviewStep[], why: str
     to: text(after["window"]),
     dueAt: text(after["dueAt"]),
     generation: Number(becomes["generation"] ?? 1),
-    cutOver: rotates && !made && becomes["graceHours"] === 0,
+    cutOver: rotates && !made && (becomes["graceHours"] === 0 || becomes["cutOver"] === true),
     previousUntil: rotates ? text(becomes["retireAt"]) : "",
     destinations: [...new Set(mine.flatMap((step) => destinationOf(asResource(step)) ?? []))],
     rollouts: [...new Set(mine.flatMap((step) => rolloutOf(step) ?? []))],
@@ -189,8 +187,12 @@ function consumersOf(secrets: PlannedSecret[]): Plan["consumers"] {
 function callsOf(changed: PreviewStep[], rolled: PreviewStep[]): Map<LimitClass, number> {
   const calls = new Map<LimitClass, number>();
   const add = (name: LimitClass, count: number): void => void calls.set(name, (calls.get(name) ?? 0) + count);
-  for (const { urn } of changed)
-    for (const [name, count] of Object.entries(callsByType[typeOf(urn)] ?? {})) add(name as LimitClass, count);
+  for (const step of changed) {
+    for (const [name, count] of Object.entries(callsByType[typeOf(step.urn)] ?? {})) add(name as LimitClass, count);
+    const { limit, made, ended } = callsByKind[text(step.newState?.inputs?.["kind"])] ?? {};
+    if (limit && makes(step)) add(limit, made ?? 0);
+    if (limit && ends(step)) add(limit, ended ?? 0);
+  }
   for (const [type] of services(rolled)) {
     const rollout = callsByRollout[type];
     if (rollout) add(rollout.limit, 1);
@@ -201,6 +203,17 @@ function callsOf(changed: PreviewStep[], rolled: PreviewStep[]): Map<LimitClass,
   );
   if (notices.size > 0) add("slack", notices.size);
   return calls;
+}
+
+/** Whether a step issues a credential. */
+function makes({ urn, oldState, newState }: PreviewStep): boolean {
+  const generation = newState?.inputs?.["generation"];
+  return typeOf(urn) === "rotation:index:Credential" && generation !== oldState?.inputs?.["generation"];
+}
+
+/** Whether a step ends one. */
+function ends({ urn, newState }: PreviewStep): boolean {
+  return typeOf(urn) === "rotation:index:Revocation" && newState?.inputs?.["due"] === true;
 }
 
 /** Type and label of every service that is rolled out, once each. */

@@ -87,6 +87,18 @@ export const callsByType: Readonly<Record<string, Partial<Record<LimitClass, num
   "rotation:vault:KeyPair": { vault: 6 },
 };
 
+/**
+ * Calls at the vendor that issues a credential, by its kind: to see that the idle slot is free, make the new one and
+ * prove it; and to see who uses the old one, end it and see that it is dead. Kinds that are not here are logins at
+ * servers of your own.
+ */
+export const callsByKind: Readonly<Record<string, { limit: LimitClass; made: number; ended: number }>> = {
+  "supabase-key": { limit: "supabase", made: 3, ended: 3 },
+  "resend-key": { limit: "resend", made: 5, ended: 4 },
+  "vercel-token": { limit: "vercel", made: 5, ended: 9 },
+  "upstash-password": { limit: "upstash", made: 2, ended: 0 },
+};
+
 /** Calls of one rollout of a service, however many secrets share it. */
 export const callsByRollout: Readonly<Record<string, { limit: LimitClass; minutes: number }>> = {
   // What a deploy itself takes is up to the application; these are the usual orders of magnitude, and said to be so.

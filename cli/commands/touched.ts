@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { exits, Failure, given, UsageError, type Call, type Command } from "../command.ts";
 import { firstAsked, force, isConstant, isDone, reasonOf, type Entry } from "../force.ts";
 import { nameOf, secretOf, type Row } from "../inventory.ts";
-import { about, callsByRollout, callsByType, Pace, type LimitClass } from "../limits.ts";
+import { about, callsByKind, callsByRollout, callsByType, Pace, type LimitClass } from "../limits.ts";
 import { endOwnTokens } from "../own-tokens.ts";
 import { inventory } from "../secrets.ts";
 import { columns } from "../columns.ts";
@@ -112,10 +112,12 @@ function count(secrets: number): string {
 function callsOf(resources: Resources, name: string): Map<LimitClass, number> {
   const calls = new Map<LimitClass, number>();
   const add = (limit: LimitClass, count: number): void => void calls.set(limit, (calls.get(limit) ?? 0) + count);
-  for (const { type, urn } of resources.filter((resource) => secretOf(nameOf(resource.urn)) === name)) {
+  for (const { type, urn, inputs } of resources.filter((resource) => secretOf(nameOf(resource.urn)) === name)) {
     for (const [limit, count] of Object.entries(callsByType[type] ?? {})) add(limit as LimitClass, count);
     const rollout = callsByRollout[type];
     if (rollout) add(rollout.limit, 1);
+    const issued = type === "rotation:index:Credential" ? callsByKind[String(inputs?.["kind"])] : undefined;
+    if (issued) add(issued.limit, issued.made + issued.ended);
     if (type === "rotation:index:Notice" && !nameOf(urn).endsWith("/notice-due")) add("slack", 1);
   }
   return calls;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { Failure } from "../../../cli/command.ts";
-import { digest, type Preview } from "../../../cli/digest.ts";
+import { digest, type Preview, type PreviewStep } from "../../../cli/digest.ts";
 import { order, planMarkdown, planText } from "../../../cli/show-plan.ts";
 
 // Recorded from `pulumi preview --json --show-sames` in the sandbox; five secrets of it.
@@ -37,6 +37,27 @@ describe("a preview, digested", () => {
       [calls["render-write"], calls["render-deploy"], calls["vercel"], calls["vercel-deploy"]],
       [4, 1, 2, 1],
     );
+  });
+  it("counts what vendors are asked to issue and to end", () => {
+    const urn = (part: string): string => `urn:pulumi:sandbox::p::rotation:index:${part}::visapi/KEY/${part}`;
+    const state = (type: string, inputs: object): PreviewStep["newState"] => ({ type, inputs: { ...inputs } });
+    const steps: PreviewStep[] = [
+      {
+        op: "update",
+        urn: urn("Credential"),
+        oldState: state("rotation:index:Credential", { kind: "supabase-key", generation: 1 }),
+        newState: state("rotation:index:Credential", { kind: "supabase-key", generation: 2, graceHours: 1 }),
+      },
+      {
+        op: "update",
+        urn: urn("Revocation"),
+        newState: state("rotation:index:Revocation", { kind: "resend-key", due: true }),
+      },
+    ];
+    const calls = Object.fromEntries(digest({ steps }).loads.map((load) => [load.class, load.calls]));
+    assert.deepEqual(calls, { supabase: 3, resend: 4 });
+    Object.assign(steps[0]?.newState?.inputs ?? {}, { kind: "upstash-password", cutOver: true });
+    assert.equal(digest({ steps }).secrets[0]?.cutOver, true);
   });
   it("lists the steps in the order of the run", () => {
     const steps = order(plan);
