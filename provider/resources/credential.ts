@@ -77,8 +77,10 @@ function check(kinds: Kinds, { inputs, oldInputs }: CheckRequest, now: Date): Ch
   const asked = text(object(inputs, "restore"), "at");
   if (!known) return { inputs: { ...inputs, generation: 1, slot: "a", retireAt: "", restoredAt: asked }, failures };
   const before = text(known, "restoredAt");
-  const restores = asked !== "" && asked !== before;
-  const restoredAt = restores ? asked : before;
+  const news = asked !== "" && asked !== before;
+  // Whoever asks for a new one after a return that cannot be made is not held up by it.
+  const restores = news && !raised(inputs, known);
+  const restoredAt = news ? asked : before;
   const [generation, slot] = [number(known, "generation", 1), text(known, "slot") as Slot];
   const rotates = kind?.given
     ? brought(kind, known, inputs)
@@ -106,6 +108,10 @@ function brought(kind: CredentialKind, known: Properties, inputs: Properties): b
   return !hasUnknown(now) && kind.given?.(before) !== kind.given?.(now);
 }
 
+function raised(inputs: Properties, oldInputs: Properties): boolean {
+  return number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+}
+
 function unrestorable(inputs: Properties, generation: number, cutOver: boolean): { reason: string }[] {
   const wanted = number(object(inputs, "restore"), "generation", 0);
   const name = text(inputs, "secret");
@@ -130,9 +136,9 @@ async function update(settings: Settings, kind: CredentialKind, request: UpdateR
     ? [secret(""), ""]
     : [oldOutputs["current"], text(oldOutputs, "reference")];
   if (preview) return pending(inputs, previousReference, previous);
-  if (text(inputs, "restoredAt") !== text(oldInputs, "restoredAt"))
+  const forced = raised(inputs, oldInputs);
+  if (!forced && text(inputs, "restoredAt") !== text(oldInputs, "restoredAt"))
     return outputs(settings, inputs, await revived(kind, request), previousReference, previous);
-  const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
   if (!kind.cutOver) await makeRoom(kind, request, forced, settings.now());
   const made = await make(kind, request, text(oldOutputs, "current"), forced);
   return outputs(settings, inputs, made, previousReference, previous);

@@ -54,28 +54,30 @@ function check({ inputs, oldInputs }: CheckRequest, now: Date): CheckResult {
   const remembered: Memory = { ...fresh, ...pick(oldInputs) };
   if (!oldInputs) return { inputs: { ...inputs, ...remembered, restoredAt: text(restore, "at") }, failures };
 
-  const restores = text(restore, "at") !== "" && text(restore, "at") !== remembered.restoredAt;
+  const asked = text(restore, "at") !== "" && text(restore, "at") !== remembered.restoredAt;
+  const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+  // Whoever asks for a new value after a return that cannot be made is not held up by it.
+  const restores = asked && !forced;
   const rotates =
     !sameText(oldInputs["window"], inputs["window"]) ||
     number(oldInputs, "forced", 1) !== number(inputs, "forced", 1) ||
     (flag(inputs, "follows") && !hasUnknown(inputs["value"]) && !sameText(oldInputs["value"], inputs["value"]));
   const graceOver = remembered.retireAt === "" || now.toISOString() >= remembered.retireAt;
   if (rotates || restores) {
-    const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
     if (restores) failures.push(...unrestorable(text(inputs, "secret"), number(restore, "generation", 0), remembered));
     else if (remembered.holds && !graceOver && !forced) {
       failures.push({
         reason: `${text(inputs, "secret")} is due again, but its previous value is accepted until ${remembered.retireAt} and may be in use. Run again after that, or raise its generation with a reason to end the grace period now.`,
       });
     }
-    const ends = forced && !restores && flag(inputs, "revoke");
+    const ends = forced && flag(inputs, "revoke");
     const holds = graceHours > 0 && !ends;
     const decided: Memory = {
       generation: remembered.generation + 1,
       holds,
       retireAt: holds ? new Date(now.getTime() + graceHours * 3_600_000).toISOString() : "",
       revoked: ends ? remembered.generation : remembered.revoked,
-      restoredAt: restores ? text(restore, "at") : remembered.restoredAt,
+      restoredAt: asked ? text(restore, "at") : remembered.restoredAt,
       restored: restores,
     };
     return { inputs: { ...inputs, ...decided }, failures };
@@ -132,8 +134,9 @@ async function update(
 ): Promise<Properties> {
   const rotated = number(inputs, "generation", 1) !== number(oldInputs, "generation", 1);
   const ends = flag(oldOutputs, "holds") && (rotated || !flag(inputs, "holds"));
-  const restores = text(inputs, "restoredAt") !== text(oldInputs, "restoredAt");
-  const asked = restores || number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+  const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+  const restores = !forced && text(inputs, "restoredAt") !== text(oldInputs, "restoredAt");
+  const asked = restores || forced;
   const unsafe = ends && !asked && !preview ? await unproven(inputs, text(oldOutputs, "current"), log.info) : undefined;
   if (unsafe && rotated)
     throw new Error(

@@ -31,6 +31,26 @@ describe("an issued credential", () => {
     assert.deepEqual(stack.steps, [], "an idle run has no diff");
   });
 
+  it("goes back to the slot that is still valid; where it is dead, a new one can be asked for all the same", async () => {
+    const stack = await rotated();
+    const back = { generation: 1, at: "2027-01-02T05:00:00Z" };
+    await stack.run({ now: back.at, restore: back });
+    assert.deepEqual([stack.reference, stack.credential?.outputs["previousReference"]], ["key-1", "key-2"]);
+    await stack.run({ now: "2027-01-02T06:00:00Z", restore: back });
+    assert.deepEqual(stack.steps, [], "it comes back once");
+    await stack.run({ now: "2027-01-04T03:00:00Z", restore: back });
+    assert.deepEqual(stack.service.names, [name(1)], "what was left ends after its grace");
+
+    const dead = { generation: 2, at: "2027-01-05T03:00:00Z" };
+    await assert.rejects(stack.run({ now: dead.at, restore: dead }), /key-2 is not valid any more/);
+    assert.equal(stack.reference, "key-1");
+    await stack.run({ now: "2027-01-05T04:00:00Z", restore: dead, forced: 2 });
+    assert.equal(stack.credential?.outputs["generation"], 4);
+    assert.deepEqual(stack.service.names, [name(1), name(4)]);
+    await stack.run({ now: "2027-01-05T05:00:00Z", restore: dead, forced: 2 });
+    assert.deepEqual(stack.steps, [], "the return that could not be made is not asked for again");
+  });
+
   it("goes round the two slots, each freed by its revocation", async () => {
     const stack = await rotated();
     for (const [day, window] of [

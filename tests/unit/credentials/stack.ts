@@ -20,6 +20,8 @@ export interface RunOptions {
   forced?: number;
   atOnce?: boolean;
   graceHours?: number;
+  /** A return to the credential before, as a person asks for it. */
+  restore?: { generation: number; at: string };
   /** The engine is killed after this resource's effect, before its state is saved. */
   killAfter?: "credential" | "revocation";
 }
@@ -64,6 +66,7 @@ export class Stack {
     const made = await this.#step("Credential", credential(settings, kinds), this.credential, {
       ...common,
       window: this.#window,
+      ...(options.restore ? { restore: options.restore } : {}),
     });
     if (killAfter === "credential") throw new Error("killed");
     this.credential = made;
