@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Row } from "../../cli/inventory.ts";
 import type { Plan } from "../../cli/digest.ts";
-import { configFile, repository } from "../../sandbox/stack.ts";
+import { configFile } from "../../sandbox/stack.ts";
 import { signIn, use } from "../support/client.ts";
+import { Typist, type Typed } from "../support/type.ts";
 import { World } from "../support/world.ts";
-
-interface Typed {
-  code: number;
-  out: string;
-  said: string;
-}
 
 const wrong = "xoxb-000000000000-0000000000000-wrongwrongwrongwrongwron";
 const fresh = "xoxb-111111111111-1111111111111-freshfreshfreshfreshfres";
@@ -20,29 +13,9 @@ const fresh = "xoxb-111111111111-1111111111111-freshfreshfreshfreshfres";
 describe("rotate, on the real engine", () => {
   let world: World;
   let api: string;
-  const everything: string[] = [];
-
-  /** Types a command as a person would; the value, where there is one, goes through standard input. */
-  function rotate(now: string, args: string[], input = ""): Promise<Typed> {
-    return new Promise((resolve, reject) => {
-      const env = { ...process.env, ...world.sandbox.env, ROTATION_NOW: now, SANDBOX_NOW: now };
-      const child = spawn(join(repository, "rotate"), args, { cwd: world.dir, env, stdio: ["pipe", "pipe", "pipe"] });
-      const typed = { code: 1, out: "", said: "" };
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (typed.out += text));
-      child.stderr.setEncoding("utf8").on("data", (text: string) => (typed.said += text));
-      child.on("error", reject);
-      child.on("close", (code) => {
-        everything.push(typed.out, typed.said);
-        resolve({ ...typed, code: code ?? 1 });
-      });
-      child.stdin.on("error", () => undefined);
-      child.stdin.end(input);
-    });
-  }
-  async function rows(now: string): Promise<Map<string, Row>> {
-    const { out } = await rotate(now, ["status", "--json"]);
-    return new Map((JSON.parse(out) as { secrets: Row[] }).secrets.map((row) => [row.secret, row]));
-  }
+  let typist: Typist;
+  const rotate = (now: string, args: string[], input = ""): Promise<Typed> => typist.type(now, args, { input });
+  const rows = (now: string): Promise<Map<string, Row>> => typist.rows(now);
   const variable = (name: string): string =>
     world.sandbox.simulators.render.envVar(world.sandbox.env["RENDER_SERVICE_ID"] ?? "", name) ?? "";
   const config = (): string => readFileSync(configFile(world.dir), "utf8");
@@ -50,6 +23,7 @@ describe("rotate, on the real engine", () => {
   before(async function () {
     this.timeout(1_800_000);
     world = await World.start();
+    typist = new Typist(world);
     api = world.sandbox.env["VISAPI_API_URL"] ?? "";
     const first = await world.up();
     assert.equal(first.code, 0, first.output);
@@ -211,7 +185,7 @@ describe("rotate, on the real engine", () => {
   });
 
   it("never prints a value", () => {
-    const printed = everything.join("\n");
+    const printed = typist.everything.join("\n");
     const { render } = world.sandbox.simulators;
     const service = world.sandbox.env["RENDER_SERVICE_ID"] ?? "";
     const names = ["JWT_SECRET", "SESSION_SECRET", "CRON_SECRET", "SLACK_BOT_TOKEN", "CGB_API_KEY", "DATABASE_URL"];

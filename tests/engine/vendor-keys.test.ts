@@ -8,11 +8,16 @@ import { openApiKeys } from "../../sandbox/consumers/visapi/api-key-store.ts";
 import { buildApp } from "../../sandbox/consumers/visapi/app.ts";
 import { readConfig } from "../../sandbox/consumers/visapi/config.ts";
 import { pulumi } from "../../sandbox/stack.ts";
+import {
+  ci,
+  live as liveNow,
+  valuesOf,
+  vendorKeys as rows,
+  works as tried,
+  type Values,
+} from "../support/visapi-secrets.ts";
 import { World, type Run } from "../support/world.ts";
 import { issueOf, settingsOf } from "../unit/credentials/vendors.ts";
-
-const rows = ["SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_ANON_KEY", "RESEND_API_KEY", "VERCEL_API_TOKEN", "ADMIN_API_KEY"];
-type Values = Record<string, string>;
 
 describe("keys that vendors issue, on the real engine", () => {
   let world: World;
@@ -24,61 +29,13 @@ describe("keys that vendors issue, on the real engine", () => {
   after(async () => world.stop());
 
   const env = (name: string): string => world.sandbox.env[name] ?? "";
-  /** What Vault holds: what every consumer should have. */
-  async function values(): Promise<Values> {
-    const found = rows.map(async (row) => [row, (await world.vaultField(`visapi/${row}`, "value")) ?? ""]);
-    return Object.fromEntries(await Promise.all(found)) as Values;
-  }
-  /** What a run in CI is given, once GitHub Actions holds these values. */
-  const ci = (held: Values): Record<string, string> => ({
-    VERCEL_API_TOKEN: held["VERCEL_API_TOKEN"] ?? "",
-    VISAPI_ADMIN_API_KEY: held["ADMIN_API_KEY"] ?? "",
-  });
-  /** Sends a message with a Resend key. */
-  async function sends(key = ""): Promise<boolean> {
-    for (;;) {
-      const response = await fetch(`${env("RESEND_API_URL")}/emails`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${key}` },
-        body: JSON.stringify({ from: "a@visanet.app", to: "b@example.com", subject: "s", html: "h" }),
-      });
-      await response.body?.cancel();
-      if (response.status !== 429) return response.ok;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-  /** Whether each service accepts its key. */
-  async function works(held: Values): Promise<Record<string, boolean>> {
-    const key = (row: string): string => held[row] ?? "";
-    const opens = async (url: string, headers: Record<string, string>): Promise<boolean> => {
-      const response = await fetch(url, { headers: { ...headers, connection: "close" } });
-      await response.body?.cancel();
-      return response.ok;
-    };
-    return {
-      SUPABASE_SERVICE_ROLE_KEY: await accepted(env("SUPABASE_URL"), "secret", key("SUPABASE_SERVICE_ROLE_KEY")),
-      SUPABASE_ANON_KEY: await accepted(env("SUPABASE_URL"), "publishable", key("SUPABASE_ANON_KEY")),
-      RESEND_API_KEY: await sends(held["RESEND_API_KEY"]),
-      VERCEL_API_TOKEN: await opens(`${env("VERCEL_API_URL")}/v2/user`, {
-        authorization: `Bearer ${key("VERCEL_API_TOKEN")}`,
-      }),
-      ADMIN_API_KEY: await opens(`${env("VISAPI_API_URL")}/api/v1/api-keys`, { "x-api-key": key("ADMIN_API_KEY") }),
-    };
-  }
+  const values = (): Promise<Values> => valuesOf(world, rows);
+  const works = (held: Values): Promise<Record<string, boolean>> => tried(world, held);
   const all = (good: boolean): Record<string, boolean> => Object.fromEntries(rows.map((row) => [row, good]));
   /** How many keys of ours each vendor accepts. */
   async function live(): Promise<Record<string, number>> {
-    const { supabase, resend, vercel } = world.sandbox.simulators;
-    const { tokens } = vercel.names() as { tokens: { name: string }[] };
-    const response = await fetch(`${env("VISAPI_API_URL")}/api/v1/api-keys`, {
-      headers: { "x-api-key": env("VISAPI_ADMIN_API_KEY") },
-    });
-    return {
-      supabase: supabase.liveKeys(env("SUPABASE_PROJECT_REF")).length,
-      resend: resend.liveKeys.filter((name) => /-g\d+$/.test(name)).length,
-      vercel: tokens.filter(({ name }) => /-g\d+$/.test(name)).length,
-      visapi: ((await response.json()) as unknown[]).length,
-    };
+    const { supabase = 0, resend = 0, vercel = 0, visapi = 0 } = await liveNow(world);
+    return { supabase, resend, vercel, visapi };
   }
   function handedOut(held: Values): void {
     const { render, vercel, github } = world.sandbox.simulators;
@@ -168,7 +125,7 @@ describe("keys that vendors issue, on the real engine", () => {
     let using = true;
     const use = (async () => {
       while (using) {
-        await sends(old["RESEND_API_KEY"]);
+        await works({ RESEND_API_KEY: old["RESEND_API_KEY"] ?? "" });
         await new Promise((resolve) => setTimeout(resolve, 200));
       }
     })();
