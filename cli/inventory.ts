@@ -6,7 +6,7 @@ const day = 86_400_000;
 /** Days before its due date from which a secret that a person must fetch counts as due. */
 export const fetchDays = 14;
 
-export type SecretState = "ok" | "due" | "overdue" | "held" | "unfinished" | "on request";
+export type SecretState = "ok" | "due" | "overdue" | "held" | "unfinished" | "drifted" | "on request";
 
 /** One secret, without its value. Dates are RFC 3339, empty where there is none. */
 export interface Row {

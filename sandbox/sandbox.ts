@@ -20,6 +20,7 @@ import { startRedis } from "./servers/redis.ts";
 import type { Redis } from "./servers/redis.ts";
 import type { ToolchainPaths } from "./servers/toolchain-paths.ts";
 import { startVault } from "./servers/vault.ts";
+import { ensureAuditKey } from "./servers/vault-audit.ts";
 import type { Vault } from "./servers/vault.ts";
 import type { KubernetesToolchain } from "./toolchain/kubernetes.ts";
 import { startVendors, vendorPorts } from "./vendors.ts";
@@ -192,7 +193,10 @@ async function bringUp(
         port: ports.vault,
         keysFile: join(dir, "vault-keys.json"),
       }),
-    ).then((vault) => (parts.vault = vault)),
+    ).then(async (vault) => {
+      parts.vault = vault;
+      await ensureAuditKey(vault.call);
+    }),
     ...(options.kubernetes ? [bringUpKubernetes(dir, options.kubernetes, parts as Parts, timed)] : []),
   ];
   // All of them end before an error goes on, so that nothing is started behind the back of the clean-up.

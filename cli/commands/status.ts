@@ -1,6 +1,7 @@
 // `rotate status`: the inventory, as the stack remembers it. Asks no vendor.
 import { exits, type Command } from "../command.ts";
 import { columns, painter, type Tone } from "../columns.ts";
+import { withDrift, type Noted } from "../drift.ts";
 import { type Row, type SecretState } from "../inventory.ts";
 import { resolve } from "../names.ts";
 import { inventory } from "../secrets.ts";
@@ -13,11 +14,18 @@ const tones: Record<SecretState, Tone> = {
   held: "attention",
   overdue: "bad",
   unfinished: "bad",
+  drifted: "bad",
 };
 
 /** States that do not mend themselves with the next scheduled run. */
 export function needsAttention({ state, handedOver }: Row): boolean {
-  return state === "overdue" || state === "held" || state === "unfinished" || (handedOver && state === "due");
+  return (
+    state === "overdue" ||
+    state === "held" ||
+    state === "unfinished" ||
+    state === "drifted" ||
+    (handedOver && state === "due")
+  );
 }
 
 export const status: Command = {
@@ -33,11 +41,12 @@ States
   held          due, and kept back: allowed hours, notice, or its partner rotates first
   on request    its due date is tracked, only a person's request rotates it
   unfinished    its last rotation did not get to the end; run again, nothing rotates twice
+  drifted       a destination was changed or emptied by somebody else, as \`rotate drift\` saw it last
 
-Exit codes: 0 nothing needs a person, 1 failed, 2 wrong usage, 3 something is overdue, held or unfinished.`,
+Exit codes: 0 nothing needs a person, 1 failed, 2 wrong usage, 3 something is overdue, held, unfinished or drifted.`,
   options: {},
   async run(call) {
-    const all = await inventory(call);
+    const all = withDrift(await inventory(call), await call.engine.config<Noted>("drifted"));
     const wanted = resolve(
       call.names,
       all.map(({ name }) => name),

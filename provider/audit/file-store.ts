@@ -72,6 +72,10 @@ export function fileStore(path: string): AuditStore {
         unlock();
       }
     },
+    writable: async () => {
+      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+      closeSync(openSync(file, "a", 0o600));
+    },
     read: async (from = 1) => load().records.filter(({ seq }) => seq >= from),
     keptHead: async () => kept(),
   };

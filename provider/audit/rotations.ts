@@ -176,8 +176,11 @@ export function csv(records: readonly AuditRecord[]): string {
 }
 
 function cell(value: unknown): string {
-  const list = Array.isArray(value) ? value.join("; ") : value;
-  const text = list === undefined || list === null ? "" : String(list);
+  const text = Array.isArray(value)
+    ? value.join("; ")
+    : typeof value === "string" || typeof value === "number"
+      ? String(value)
+      : "";
   const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

@@ -12,6 +12,8 @@ export interface AuditStore {
    * @returns false when another run was faster: nothing was written, and `head()` must be asked anew
    */
   append(records: AuditRecord[]): Promise<boolean>;
+  /** Left out: whoever can read it can write it, as far as can be told. @throws Error that says why nothing can be written */
+  writable?(): Promise<void>;
   /** Records from a number on, in order, as far as they are there. @param from @default 1 */
   read(from?: number): Promise<AuditRecord[]>;
   /** The head as it is kept apart from the records; undefined when there is none. */

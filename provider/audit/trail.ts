@@ -3,7 +3,7 @@
 // Nothing with an effect begins while the trail cannot be written (`ready`). When it goes away in the middle of a step,
 // the step's effect stands and must not be lost or repeated: what it has to say is handed back, kept with the resource
 // in the stack's state, and recorded by the next run (`settle`, `pay`). Nothing else begins while the trail is away.
-import { link, type Happened } from "./chain.ts";
+import { idOf, link, type Happened } from "./chain.ts";
 import type { AuditEntry, AuditRun } from "./record.ts";
 import type { OpenTrail } from "./store.ts";
 
@@ -31,6 +31,8 @@ export class Trail {
   #waiting: Waiting[] = [];
   #writing: Promise<void> | undefined;
   #opened: Promise<unknown> | undefined;
+  /** What could not be written; a writer that can write again begins with it. */
+  #owed: Happened[] = [];
 
   /** @param clock what records are dated by */
   constructor(trail: OpenTrail, run: AuditRun, clock: () => Date) {
@@ -41,7 +43,7 @@ export class Trail {
 
   /** Resolves when a step may begin. @throws Error that says why the trail cannot be written */
   async ready(): Promise<void> {
-    this.#opened ??= this.#trail.store.head().then(() => this.#trail.signer.sign(["0".repeat(64)]));
+    this.#opened ??= this.#open();
     try {
       await this.#opened;
     } catch (error) {
@@ -50,6 +52,20 @@ export class Trail {
         `The audit trail (${this.#trail.store.place}) cannot be written, so this step has not begun and nothing was changed: ${(error as Error).message} Mend that and run again.`,
         { cause: error },
       );
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { store, signer } = this.#trail;
+    await store.head();
+    await store.writable?.();
+    await signer.sign(["0".repeat(64)]);
+    const owed = this.#owed.splice(0);
+    try {
+      await this.#append(owed.map((step) => ({ ...step, late: true })));
+    } catch (error) {
+      this.#owed.unshift(...owed);
+      throw error;
     }
   }
 
@@ -68,6 +84,7 @@ export class Trail {
       return audited ? { audited } : {};
     } catch (error) {
       this.#opened = undefined;
+      this.#owed.push(...steps);
       warn(
         `This step was done, and the audit trail (${this.#trail.store.place}) could not be written: ${(error as Error).message} The stack remembers it, nothing else begins, and the next run records it.`,
       );
@@ -75,11 +92,14 @@ export class Trail {
     }
   }
 
-  /** Records what an earlier step owes. @throws Error when it cannot be recorded now either */
+  /** Records what a step of an earlier run owes, unless that run did it later. @throws Error when it cannot */
   async pay(debt: string): Promise<Receipt> {
     const steps = JSON.parse(debt) as Happened[];
-    const audited = await this.#append(steps.map((step) => ({ ...step, late: true })));
-    return audited ? { audited } : {};
+    const known = new Map((await this.#trail.store.read()).map(({ id, seq, hash }) => [id, `${seq}:${hash}`]));
+    const open = steps.filter((step) => !known.has(idOf(step)));
+    const audited = await this.#append(open.map((step) => ({ ...step, late: true })));
+    const last = audited ?? known.get(idOf(steps.at(-1) as Happened));
+    return last ? { audited: last } : {};
   }
 
   /** Resolves when nothing waits to be written. */

@@ -88,6 +88,14 @@ export class Vault {
     });
   }
 
+  /** Brings versions back that were deleted; destroyed ones stay away. */
+  async undelete(mount: string, path: string, versions: number[]): Promise<void> {
+    await this.#call("POST", `/${mount}/undelete/${path}`, `bring versions of ${mount}/${path} back`, {
+      body: { versions },
+      repeatable: true,
+    });
+  }
+
   async metadata(mount: string, path: string): Promise<KvMetadata | undefined> {
     const purpose = `read the metadata of ${mount}/${path}`;
     const reply = await this.#call("GET", `/${mount}/metadata/${path}`, purpose, { accept: [404] });

@@ -14,8 +14,32 @@ path "secret/data/intelliflow/*" {
 path "secret/metadata/intelliflow/*" {
   capabilities = ["create", "update", "patch", "read", "list"]
 }
+# What somebody has deleted behind our back, brought back by `rotate drift --push`.
+path "secret/undelete/visapi/*" {
+  capabilities = ["update"]
+}
+path "secret/undelete/intelliflow/*" {
+  capabilities = ["update"]
+}
 # How many versions the mount keeps: the backup of what is about to be replaced.
 path "secret/config" {
+  capabilities = ["read"]
+}
+
+# The audit trail: records are made and never changed; only the head moves. The key signs, and its private half stays here.
+path "secret/data/rotation-audit/+/+/log/*" {
+  capabilities = ["create", "read"]
+}
+path "secret/data/rotation-audit/+/+/head" {
+  capabilities = ["create", "update", "read"]
+}
+path "secret/metadata/rotation-audit/*" {
+  capabilities = ["list"]
+}
+path "transit/sign/rotation-audit" {
+  capabilities = ["update"]
+}
+path "transit/keys/rotation-audit" {
   capabilities = ["read"]
 }
 

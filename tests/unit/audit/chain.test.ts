@@ -48,7 +48,7 @@ describe("the chain of the audit trail", () => {
         const record = records[at] as AuditRecord;
         const other = { ...record, [field]: typeof record[field as keyof AuditRecord] === "number" ? 77 : text };
         fc.pre(canonical(other) !== canonical(record));
-        const changed = records.with(at, other as AuditRecord);
+        const changed = records.with(at, other);
         return examine(changed, [head], keys).length > 0;
       }),
     );
@@ -172,7 +172,19 @@ describe("the audit trail in Vault", () => {
     assert.equal(audited, undefined);
     assert.match(warnings.join(), /was done, and the audit trail .* could not be written/);
     await assert.rejects(trail.ready(), /has not begun and nothing was changed: Vault gave no answer/);
+    const later = structuredClone(kv.entries);
     kv.down = undefined;
+    await trail.ready();
+    assert.equal(
+      (await vaultStore(kv, "secret", "audit").read()).length,
+      1,
+      "the same run records it as soon as it can",
+    );
+    const same = newTrail(vaultStore(kv, "secret", "audit"), signer, "third");
+    assert.match((await same.pay(unaudited)).audited ?? "", /^1:/);
+    assert.equal((await vaultStore(kv, "secret", "audit").read()).length, 1, "and nobody records it twice");
+    kv.entries.clear();
+    for (const [key, entry] of later) kv.entries.set(key, entry);
     const next = newTrail(vaultStore(kv, "secret", "audit"), signer, "second");
     await next.ready();
     assert.match((await next.pay(unaudited)).audited ?? "", /^1:/);
