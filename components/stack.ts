@@ -1,5 +1,6 @@
 // What a stack decides for all of its secrets, read once from Pulumi config and checked before anything else.
 import * as pulumi from "@pulumi/pulumi";
+import { readPart, type Part } from "./parts.ts";
 
 export type Environment = "production" | "staging" | "sandbox";
 
@@ -45,6 +46,8 @@ export interface StackSettings {
   environment: Environment;
   /** Names of the applications that this stack rotates, of those that the program knows. */
   applications: string[];
+  /** Which part of its applications this stack declares. @default all of them */
+  part?: Part;
   /** Hours between scheduled runs; what falls due before the next run is rotated in this one. */
   leadHours: number;
   /** UTC hours in which the clock may rotate, `from` inclusive, `to` exclusive. Left out: any. */
@@ -65,7 +68,7 @@ export interface StackSettings {
 
 const defaults: Record<
   Environment,
-  Omit<StackSettings, "environment" | "applications" | "forced" | "restored" | "handedOver">
+  Omit<StackSettings, "environment" | "applications" | "part" | "forced" | "restored" | "handedOver">
 > = {
   production: { leadHours: 24, hours: { from: 2, to: 6 }, noticeHours: 24, verificationSeconds: 60, halfLength: false },
   staging: { leadHours: 24, noticeHours: 0, verificationSeconds: 30, halfLength: true },
@@ -93,9 +96,11 @@ export function readStack(config: pulumi.Config, known: string[]): StackSettings
       `leadHours is ${leadHours}; give the hours between scheduled runs, from 1 to 168: pulumi config set leadHours 24`,
     );
   const hours = config.getObject<{ from: number; to: number }>("hours") ?? base.hours;
+  const part = readPart(config);
   return {
     environment,
     applications,
+    ...(part ? { part } : {}),
     leadHours,
     ...(hours ? { hours } : {}),
     noticeHours: config.getNumber("noticeHours") ?? base.noticeHours,

@@ -1,27 +1,61 @@
 // `rotate run`: rotates what is due, with a real `pulumi up` behind the policy pack.
-import { exits, Failure, type Call, type Command, type Exit } from "../command.ts";
+import { exits, Failure, UsageError, type Call, type Command, type Exit } from "../command.ts";
 import { digest } from "../digest.ts";
+import { nothingDue, remember } from "../due-index.ts";
+import { runFleet, stacksOf } from "../fleet.ts";
+import { readInventory, type Row } from "../inventory.ts";
 import { Progress, type Outcome } from "../progress.ts";
 import { inventory, named } from "../secrets.ts";
 import { statusTable } from "./status.ts";
 
 export const run: Command = {
   summary: "rotate what is due, all of it or the secrets that are named",
-  help: `Usage: rotate run [secret...] [--json] [--stack <name>]
+  help: `Usage: rotate run [secret...] [--json] [--stack <name>] [--full]
+       rotate run [secret...] --all-parts | --stacks <file> [--at-once <n>]
 
 Rotates what is due, finishes what an earlier run left unfinished, ends previous values whose grace is over. A secret
 that is not due stays as it is, named or not; to rotate one now, see: rotate emergency --help. The policy pack is always
 on. The lock of a run on this machine that died is taken away; any other lock is respected. When a step fails,
 everything behind it waits, what was in use stays valid, Slack is told, and the next run goes on from there.
 
+A stack whose state, program and configuration are those of its last successful run, and in which nothing falls due yet,
+is left alone without starting the engine (docs/scale.md).
+
+  --full        start the engine in any case
+  --all-parts   every part of the application in --stack, side by side, with one report
+  --stacks      the same for the stacks that a file names, one a line
+  --at-once     how many stacks may run at a time; default: as many as there are processors
+
 Exit codes: 0 done and verified, 1 failed, 2 wrong usage (a name that does not exist; nothing was changed).`,
-  options: {},
+  options: {
+    full: { type: "boolean" },
+    "all-parts": { type: "boolean" },
+    stacks: { type: "string" },
+    "at-once": { type: "string" },
+  },
   async run(call) {
+    const { engine, io, options } = call;
+    const stacks = stacksOf(call);
+    if (stacks) return runFleet(call, stacks, whole);
+    if (options["at-once"] !== undefined)
+      throw new UsageError("--at-once is for many stacks; give --all-parts or --stacks too");
     const targets = call.names.length > 0 ? await named(call, await inventory(call)) : [];
-    const outcome = await up(call, targets);
-    return report(call, outcome, targets);
+    const quiet = targets.length > 0 || options["full"] ? undefined : nothingDue(engine.env, engine.stack, io.now);
+    if (quiet) return show(call, nothing, readInventory(quiet.state, io.now), []);
+    const { outcome, rows } = await whole(call, targets);
+    return show(call, outcome, rows, targets);
   },
 };
+
+const nothing: Outcome = { touched: [], errors: [], changes: {} };
+
+/** A run with what it leaves behind: the rows, and, of a whole stack, until when nothing is due. */
+async function whole(call: Call, targets: string[]): Promise<{ outcome: Outcome; rows: Row[] }> {
+  const { engine, io } = call;
+  const outcome = await up(call, targets);
+  if (targets.length === 0) remember(engine.env, engine.stack, io.now);
+  return { outcome, rows: await inventory(call) };
+}
 
 /** Runs the targets, or everything when there are none. @throws Failure with what the engine objected to */
 export async function up({ engine, io }: Call, targets: string[]): Promise<Outcome> {
@@ -52,8 +86,10 @@ async function unmade(engine: Call["engine"], targets: string[]): Promise<void> 
 
 /** Ends a command that ran: the table of what it touched, or of everything it was asked to look at. */
 export async function report(call: Call, outcome: Outcome, targets: string[]): Promise<Exit> {
-  const { io, options } = call;
-  const rows = await inventory(call);
+  return show(call, outcome, await inventory(call), targets);
+}
+
+function show({ io, options }: Call, outcome: Outcome, rows: Row[], targets: string[]): Exit {
   const shown = targets.length > 0 ? rows.filter(({ name }) => targets.includes(name)) : rows;
   if (options["json"])
     io.out(JSON.stringify({ touched: outcome.touched, changes: outcome.changes, secrets: shown }, undefined, 2));

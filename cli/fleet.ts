@@ -1,0 +1,194 @@
+// Many stacks with one command and one report: the parts of an application, or any list of stacks, side by side.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { AuditedEngine } from "./audit.ts";
+import { columns, painter } from "./columns.ts";
+import { exits, Failure, UsageError, type Call, type Exit } from "./command.ts";
+import { nothingDue } from "./due-index.ts";
+import { Engine, repository } from "./engine.ts";
+import { readInventory, type Row } from "./inventory.ts";
+import { resolve } from "./names.ts";
+import type { Outcome } from "./progress.ts";
+import { readStateFile } from "./state-file.ts";
+
+/** What became of one stack. */
+export interface Ended {
+  stack: string;
+  /** `nothing due`: no engine was started. */
+  what: "run" | "nothing due" | "failed";
+  seconds: number;
+  touched: string[];
+  /** Why it failed. */
+  why: string;
+  rows: Row[];
+}
+
+/** Runs one stack: all of it, or the secrets named. @throws Failure */
+export type RunOne = (call: Call, targets: string[]) => Promise<{ outcome: Outcome; rows: Row[] }>;
+
+/**
+ * The stacks that a command line means: the parts of `--stack` with `--all-parts`, or the lines of a file.
+ * @throws UsageError that says what is missing
+ */
+export function stacksOf({ options, engine, io }: Call): string[] | undefined {
+  const file = options["stacks"];
+  if (typeof file === "string" && options["all-parts"]) throw new UsageError("Give --all-parts or --stacks, not both");
+  if (typeof file === "string") return listed(file);
+  if (!options["all-parts"]) return undefined;
+  const base = engine.stack;
+  if (!base) throw new UsageError("Say whose parts: rotate run --all-parts --stack visapi-production");
+  const config = io.env["PULUMI_OPTION_CONFIG_FILE"];
+  return partsOf(base, config ? dirname(config) : (io.env["PULUMI_OPTION_CWD"] ?? repository));
+}
+
+function listed(file: string): string[] {
+  if (!existsSync(file)) throw new UsageError(`There is no file "${file}" with names of stacks, one a line`);
+  const stacks = readFileSync(file, "utf8")
+    .split("\n")
+    .map((line) => line.replace(/#.*/, "").trim())
+    .filter((line) => line !== "");
+  const twice = stacks.find((name, at) => stacks.indexOf(name) !== at);
+  if (twice) throw new UsageError(`${file} names the stack ${twice} twice; remove one of them`);
+  if (stacks.length === 0) throw new UsageError(`${file} names no stack; write one a line, like visapi-production-1`);
+  return stacks;
+}
+
+/** `<base>-1` to `<base>-<of>`, by the configuration files that are there. @throws UsageError when one is missing */
+export function partsOf(base: string, folder: string): string[] {
+  const shape = /^Pulumi\.(.+)-(\d+)\.yaml$/;
+  const found = readdirSync(folder)
+    .map((name) => shape.exec(name))
+    .filter((match) => match?.[1] === base)
+    .map((match) => Number(match?.[2]))
+    .sort((a, b) => a - b);
+  const [first] = found;
+  if (first === undefined)
+    throw new UsageError(
+      `${base} has no parts: there is no file ${join(folder, `Pulumi.${base}-1.yaml`)}. Make them with: rotate parts ${base} --of 8`,
+    );
+  const text = readFileSync(join(folder, `Pulumi.${base}-${first}.yaml`), "utf8");
+  const of = Number(/"?of"?:\s*(\d+)/.exec(text)?.[1] ?? found.length);
+  const missing = Array.from({ length: of }, (_, at) => at + 1).filter((index) => !found.includes(index));
+  if (missing.length > 0)
+    throw new UsageError(
+      `${base} has ${of} parts, and ${missing.map((index) => `Pulumi.${base}-${index}.yaml`).join(", ")} ${missing.length === 1 ? "is" : "are"} missing in ${folder}; their secrets would never rotate. Make them with: rotate parts ${base} --of ${of}`,
+    );
+  return found.filter((index) => index <= of).map((index) => `${base}-${index}`);
+}
+
+/** Runs all of them, some at a time; one that fails keeps no other from its run. */
+export async function runFleet(call: Call, stacks: string[], one: RunOne): Promise<Exit> {
+  const { io, options } = call;
+  const width = widthOf(options["at-once"]);
+  const work =
+    call.names.length > 0 ? await owners(call, stacks) : new Map(stacks.map((stack) => [stack, [] as string[]]));
+  const waiting = [...work];
+  const ended: Ended[] = [];
+  const began = performance.now();
+  const next = async (): Promise<void> => {
+    for (let job = waiting.shift(); job; job = waiting.shift()) {
+      const [stack, targets] = job;
+      const result = await runOne(call, stack, targets, one);
+      ended.push(result);
+      if (result.what !== "nothing due")
+        io.say(
+          `${stack}: ${result.what === "failed" ? "FAILED" : "done"} in ${result.seconds.toFixed(1)} s (${ended.length} of ${work.size})`,
+        );
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(width, work.size) }, next));
+  ended.sort((a, b) => stacks.indexOf(a.stack) - stacks.indexOf(b.stack));
+  const seconds = (performance.now() - began) / 1000;
+  if (options["json"])
+    io.out(
+      JSON.stringify(
+        { seconds, stacks: ended.map(({ rows, ...rest }) => ({ ...rest, secrets: rows.length })) },
+        undefined,
+        2,
+      ),
+    );
+  else io.out(report(ended, seconds, io.colour));
+  return ended.some(({ what }) => what === "failed") ? exits.failed : exits.ok;
+}
+
+async function runOne(call: Call, stack: string, targets: string[], one: RunOne): Promise<Ended> {
+  const began = performance.now();
+  const say = (text: string): void => call.io.say(`${stack}: ${text}`);
+  const io = { ...call.io, say, env: sparing(call.io.env) };
+  const engine = new AuditedEngine(io, stack);
+  const end = (what: Ended["what"], rest: Partial<Ended>): Ended => ({
+    ...{ stack, what, touched: [], why: "", rows: [] },
+    ...rest,
+    seconds: (performance.now() - began) / 1000,
+  });
+  if (targets.length === 0 && !call.options["full"]) {
+    const quiet = nothingDue(engine.env, stack, call.io.now);
+    if (quiet) return end("nothing due", { rows: readInventory(quiet.state, call.io.now) });
+  }
+  try {
+    const { outcome, rows } = await one({ ...call, engine, names: targets, io }, targets);
+    return end("run", { touched: outcome.touched, rows });
+  } catch (error) {
+    // Of a mistake on the command line, the others would make the same.
+    if (!(error instanceof Failure || error instanceof UsageError)) throw error;
+    return end("failed", { why: error.message });
+  }
+}
+
+/**
+ * Every run starts half a dozen Node processes, each of which takes up to 48 MiB for objects that hardly live; side by
+ * side that is most of their memory (bench/fleet.ts).
+ */
+function sparing(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const given = env["NODE_OPTIONS"] ?? "";
+  return given.includes("semi-space") ? env : { ...env, NODE_OPTIONS: `${given} --max-semi-space-size=1`.trim() };
+}
+
+/** Which stack has which of the secrets that were named. @throws UsageError for a name that none has */
+async function owners(call: Call, stacks: string[]): Promise<Map<string, string[]>> {
+  const held = new Map<string, string>();
+  for (const stack of stacks) {
+    const engine = new Engine(call.io.env, stack, call.io.say);
+    const state = readStateFile(engine.env, stack)?.state ?? (await engine.state());
+    for (const { name } of readInventory(state, call.io.now)) held.set(name, stack);
+  }
+  const found = new Map<string, string[]>();
+  for (const name of resolve(call.names, [...held.keys()])) {
+    const stack = held.get(name) as string;
+    found.set(stack, [...(found.get(stack) ?? []), name]);
+  }
+  return found;
+}
+
+function widthOf(option: string | boolean | undefined): number {
+  if (option === undefined) return availableParallelism();
+  const width = Number(option);
+  if (!Number.isInteger(width) || width < 1 || width > 64)
+    throw new UsageError(`--at-once is "${String(option)}"; give how many stacks may run at a time, from 1 to 64`);
+  return width;
+}
+
+function report(ended: Ended[], seconds: number, colour: boolean): string {
+  const paint = painter(colour);
+  const all = ended.flatMap(({ rows }) => rows);
+  const table = columns(
+    ["stack", "secrets", "rotated or mended", "seconds", "result"],
+    ended.map(({ stack, what, seconds: each, touched, rows }) => [
+      stack,
+      what === "failed" ? "" : String(rows.length),
+      String(touched.length),
+      each.toFixed(1),
+      paint(what === "failed" ? "bad" : "good", what === "run" ? "done and verified" : what),
+    ]),
+  );
+  const failed = ended.filter(({ what }) => what === "failed");
+  const quiet = ended.filter(({ what }) => what === "nothing due").length;
+  const touched = ended.reduce((sum, each) => sum + each.touched.length, 0);
+  return [
+    table,
+    "",
+    `${all.length} secrets in ${ended.length} stacks: ${touched} rotated or mended, ${quiet} stacks had nothing due, ${failed.length} failed; ${seconds.toFixed(1)} s`,
+    ...failed.map(({ stack, why }) => `\n${stack}: ${why}`),
+  ].join("\n");
+}
