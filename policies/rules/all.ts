@@ -11,6 +11,7 @@ import { overdue } from "./overdue.ts";
 import { productionReplicas, productionWindow } from "./production.ts";
 import type { Rule } from "./rule.ts";
 import { noValueInId } from "./showing.ts";
+import { noValueInPlain } from "./shown.ts";
 import { vendorSecretsKnown } from "./vendor-names.ts";
 
 /** Every rule of the pack, in the order in which people read of them. */
@@ -23,6 +24,7 @@ export const rules: readonly Rule[] = [
   keyedByClock,
   entropy,
   noValueInId,
+  noValueInPlain,
   secretDestinations,
   notDefeated,
   productionWindow,

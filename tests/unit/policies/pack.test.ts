@@ -57,6 +57,10 @@ const guarded: Record<string, Declared[]> = {
   "material-keyed-by-clock": stack({ ...value, from: { keepers: ["shop/TOKEN/schedule"] } }),
   "entropy-by-class": stack({ ...value, props: { ...value.props, length: 32 } }),
   "no-value-in-id": stack(resource(showing[0] ?? "", "shop/TOKEN/random")),
+  "no-value-in-plain": stack(
+    { ...value, props: { ...value.props, result: "a-value-that-is-shown" } },
+    resource("pulumi:pulumi:Stack", "tests-dev", { token: "a-value-that-is-shown" }),
+  ),
   "values-stay-secret": stack(resource(destination, "shop/TOKEN/render-api", { value: "plain" })),
   "rotation-not-defeated": stack({ ...value, opts: { ignoreChanges: ["keepers"] } }),
   "production-window": stack(schedule("shop/TOKEN", { hours: undefined })),
