@@ -12,6 +12,7 @@ export const vendorPorts = [
   "render",
   "vercel",
   "slack",
+  "pagerduty",
   "supabase",
   "resend",
   "slackApi",
@@ -133,6 +134,7 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
       ],
     },
     slack: { port: ports.slack, webhooks: [webhook] },
+    pagerduty: { port: ports.pagerduty },
     supabase: {
       port: ports.supabase,
       accessToken: secrets.supabaseAccessToken,
@@ -185,6 +187,7 @@ export async function startVendors(options: VendorsOptions): Promise<Vendors> {
     simulators,
     env: {
       ...simulators.endpoints,
+      PAGERDUTY_ROUTING_KEY: simulators.pagerduty.routingKey,
       GITHUB_OWNER: githubRepository.owner,
       GITHUB_TOKEN: secrets.githubToken,
       RENDER_API_KEY: secrets.renderApiKey,

@@ -5,6 +5,7 @@ import { EffectLog } from "./effects.ts";
 import { GithubSimulator, type GithubOptions } from "./github.ts";
 import type { SimulatorOptions } from "./kit.ts";
 import { OpenAiSimulator, type OpenAiOptions } from "./openai.ts";
+import { PagerdutySimulator, type PagerdutyOptions } from "./pagerduty.ts";
 import { RenderSimulator, type RenderOptions } from "./render.ts";
 import { ResendSimulator, type ResendOptions } from "./resend.ts";
 import type { KeyedOptions } from "./keyed.ts";
@@ -20,6 +21,7 @@ export type { Fault, FaultJson, FaultMatch } from "./faults.ts";
 export { GithubSimulator, type GithubOptions } from "./github.ts";
 export type { JournalEntry } from "./gate.ts";
 export { Simulator, type SimulatorOptions } from "./kit.ts";
+export { PagerdutySimulator, type PagerdutyEvent, type PagerdutyOptions } from "./pagerduty.ts";
 export { Platform, type Launch, type PlatformOptions, type Running } from "./platform.ts";
 export { RenderSimulator, type RenderOptions, type RenderServiceSpec } from "./render.ts";
 export { ResendSimulator, type ResendOptions } from "./resend.ts";
@@ -34,6 +36,7 @@ export interface SimulatorsOptions extends Omit<SimulatorOptions, "port"> {
   render: RenderOptions;
   vercel: VercelOptions;
   slack?: SlackOptions;
+  pagerduty?: PagerdutyOptions;
   /** @default a project that nobody knows of */
   supabase?: SupabaseOptions;
   /** @default a team that nobody knows of */
@@ -55,6 +58,7 @@ export interface Simulators {
   render: RenderSimulator;
   vercel: VercelSimulator;
   slack: SlackSimulator;
+  pagerduty: PagerdutySimulator;
   supabase: SupabaseSimulator;
   resend: ResendSimulator;
   slackApi: SlackApiSimulator;
@@ -71,6 +75,7 @@ export interface Simulators {
     RENDER_API_URL: string;
     VERCEL_API_URL: string;
     SLACK_WEBHOOK_URL: string;
+    PAGERDUTY_EVENTS_URL: string;
     SUPABASE_API_URL: string;
     RESEND_API_URL: string;
     SLACK_API_URL: string;
@@ -95,6 +100,7 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
   const render = new RenderSimulator({ ...shared, ...options.render });
   const vercel = new VercelSimulator({ ...shared, ...options.vercel });
   const slack = new SlackSimulator({ ...shared, ...options.slack });
+  const pagerduty = new PagerdutySimulator({ ...shared, ...options.pagerduty });
   const supabase = new SupabaseSimulator({
     ...shared,
     ...(options.supabase ?? { accessToken: `sbp_${randomUUID()}`, projects: [] }),
@@ -112,7 +118,21 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
   });
   const anthropic = new AnthropicSimulator({ ...shared, ...options.anthropic });
   const stripe = new StripeSimulator({ ...shared, ...options.stripe });
-  const all = [github, render, vercel, slack, supabase, resend, slackApi, cgb, upstash, openai, anthropic, stripe];
+  const all = [
+    github,
+    render,
+    vercel,
+    slack,
+    pagerduty,
+    supabase,
+    resend,
+    slackApi,
+    cgb,
+    upstash,
+    openai,
+    anthropic,
+    stripe,
+  ];
   const stop = async () => {
     await Promise.all(all.map((simulator) => simulator.stop()));
   };
@@ -127,6 +147,7 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     RENDER_API_URL: `${render.url}/v1`,
     VERCEL_API_URL: vercel.url,
     SLACK_WEBHOOK_URL: slack.webhookUrl(),
+    PAGERDUTY_EVENTS_URL: pagerduty.url,
     SUPABASE_API_URL: supabase.url,
     RESEND_API_URL: resend.url,
     SLACK_API_URL: `${slackApi.url}/api`,
@@ -138,5 +159,18 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
   };
   const byHand = { slackApi, cgb, upstash };
   const intelliflow = { openai, anthropic, stripe };
-  return { github, render, vercel, slack, supabase, resend, ...byHand, ...intelliflow, effects, endpoints, stop };
+  return {
+    github,
+    render,
+    vercel,
+    slack,
+    pagerduty,
+    supabase,
+    resend,
+    ...byHand,
+    ...intelliflow,
+    effects,
+    endpoints,
+    stop,
+  };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { PagerdutySimulator } from "../../sandbox/simulators/pagerduty.ts";
+import type { PagerdutySimulator } from "../../sandbox/simulators/pagerduty.ts";
 import { pulumi, repository } from "../../sandbox/stack.ts";
 import { readWorkflow, runWorkflow, type JobRun, type Setting } from "../support/actions.ts";
 import { JwtVault } from "../support/jwt-vault.ts";
@@ -24,7 +24,7 @@ describe("workflows, executed", function () {
   before(async function () {
     this.timeout(1_800_000);
     world = await World.start();
-    pagerduty = await new PagerdutySimulator({}).start();
+    pagerduty = world.sandbox.simulators.pagerduty;
     const { env, simulators } = world.sandbox;
     const bound = (environment: string[]) => ({
       audience: "https://vault.test",
@@ -60,7 +60,6 @@ describe("workflows, executed", function () {
   });
   after(async () => {
     vault?.stop();
-    await pagerduty?.stop();
     await world?.stop();
   });
 
@@ -105,7 +104,6 @@ describe("workflows, executed", function () {
       env: (_, { environment = "", permissions }) => ({
         ...Object.fromEntries(plain),
         HOME: process.env["HOME"] ?? "",
-        PAGERDUTY_EVENTS_URL: pagerduty.url,
         ROTATION_NOW: now,
         SANDBOX_NOW: now,
         VAULT_AUDIENCE: "https://vault.test",
