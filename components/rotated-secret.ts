@@ -160,6 +160,10 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     const ids: pulumi.Output<string>[] = [];
     let before: pulumi.Resource[] = [];
     const all = delivered.flatMap(({ rollout, rollouts = [] }) => (rollout ? [rollout] : rollouts));
+    this.application.restarts(
+      this.secret,
+      all.map(({ service }) => service.label),
+    );
     for (const { service, written } of all) {
       const earlier = before;
       // A restart hands over whatever is written; so it waits for what other secrets of this run write to the same service.

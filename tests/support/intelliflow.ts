@@ -1,0 +1,65 @@
+// What tests ask of IntelliFlow's cluster, Vault, database and tokens.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { jwtVerify, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
+import pg from "pg";
+import type { Sandbox } from "../../sandbox/sandbox.ts";
+
+/** A token with the policy of `vault/policies/rotation-stack.hcl`, and no other. */
+export async function stackToken({ vault }: Sandbox): Promise<string> {
+  const policy = readFileSync(new URL("../../vault/policies/rotation-stack.hcl", import.meta.url), "utf8");
+  await vault.call("PUT", "sys/policies/acl/rotation-stack", { policy });
+  const { auth } = await vault.call<{ auth: { client_token: string } }>("POST", "auth/token/create", {
+    policies: ["rotation-stack"],
+    ttl: "4h",
+  });
+  return auth.client_token;
+}
+
+async function object<T>({ kubernetes }: Sandbox, path: string): Promise<T> {
+  const { client } = kubernetes ?? assert.fail("no cluster");
+  return (await client.call("GET", path)).body as T;
+}
+
+interface Deployment {
+  spec: { template: { metadata: { annotations: Record<string, string> } } };
+}
+
+/** How often the stack has restarted `api` and `web`. */
+export function restarts(sandbox: Sandbox): Promise<number[]> {
+  return Promise.all(
+    ["api", "web"].map(async (name) => {
+      const path = `/apis/apps/v1/namespaces/intelliflow/deployments/${name}`;
+      const { spec } = await object<Deployment>(sandbox, path);
+      return Number(spec.template.metadata.annotations["secret-rotation/restart"] ?? 0);
+    }),
+  );
+}
+
+/** The key set that pods are given as a file. */
+export async function mountedJwks(sandbox: Sandbox): Promise<JSONWebKeySet> {
+  const path = "/api/v1/namespaces/intelliflow/configmaps/jwks";
+  const { data } = await object<{ data: Record<string, string> }>(sandbox, path);
+  return JSON.parse(data["jwks.json"] ?? "") as JSONWebKeySet;
+}
+
+/** Whom a verifier with these keys believes a token to be of. */
+export function believed(token: string, keys: JWTVerifyGetKey): Promise<string | undefined> {
+  return jwtVerify(token, keys).then(
+    ({ payload }) => payload.sub,
+    () => undefined,
+  );
+}
+
+/** Opens a connection of one's own; what ends it is no error of the test. */
+export async function connect(url: string, name = "worker"): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, application_name: name });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** That PostgreSQL itself does not let this login in. */
+export function refused(url: string): Promise<void> {
+  return assert.rejects(connect(url), /password authentication failed|not permitted/);
+}
