@@ -1,44 +1,10 @@
 // The two keys of an entry, as a reader of Vault sees them between any two steps, with kills and lost answers.
 import assert from "node:assert/strict";
 import type { CredentialKind } from "../../../provider/credentials/kind.ts";
-import { keyPair, keyPairEnd, type Entries } from "../../../provider/resources/key-pair.ts";
+import { keyPair, keyPairEnd } from "../../../provider/resources/key-pair.ts";
 import { Settings } from "../../../provider/settings.ts";
 import { Secret, type Properties } from "../../../provider/wire/values.ts";
-
-type Data = Record<string, unknown> & { primary_key?: string; secondary_key?: string };
-
-/** One entry, with every version that a reader could have seen. */
-class Entry implements Entries {
-  readonly versions: Data[] = [];
-  readonly custom: Record<string, string> = {};
-  /** Called before each write: another writer, or a kill. */
-  before: (write: number) => void = () => undefined;
-  /** Called after each write: a kill, or an answer that gets lost. */
-  after: (write: number) => void = () => undefined;
-  writes = 0;
-
-  async read() {
-    const data = this.versions.at(-1);
-    return data && { data: structuredClone(data), version: this.versions.length };
-  }
-  async write(_mount: string, _path: string, data: Data, cas: number): Promise<boolean> {
-    this.before(++this.writes);
-    if (cas !== this.versions.length) return false;
-    this.versions.push(structuredClone(data));
-    this.after(this.writes);
-    return true;
-  }
-  async metadata() {
-    return { currentVersion: this.versions.length, maxVersions: 0, versions: [] };
-  }
-  async describe(_mount: string, _path: string, custom: Record<string, string>): Promise<void> {
-    Object.assign(this.custom, custom);
-  }
-  /** `primary/secondary` of each version, "-" for none. */
-  get pairs(): string[] {
-    return this.versions.map((data) => `${data.primary_key ?? "-"}/${data.secondary_key ?? "-"}`);
-  }
-}
+import { Entry } from "../credentials/pair-chain.ts";
 
 describe("a pair of keys in Vault", () => {
   let entry: Entry;
