@@ -3,6 +3,7 @@ import { wantsColour } from "./columns.ts";
 import { exits, Failure, parse, UsageError, type Command, type Exit, type Io } from "./command.ts";
 import { emergency } from "./commands/emergency.ts";
 import { handOver } from "./commands/hand-over.ts";
+import { parts } from "./commands/parts.ts";
 import { plan } from "./commands/plan.ts";
 import { rollback } from "./commands/rollback.ts";
 import { run } from "./commands/run.ts";
@@ -19,6 +20,7 @@ export const commands: Record<string, Command> = {
   rollback,
   touched,
   "hand-over": handOver,
+  parts,
 };
 
 export const help = `Usage: rotate <command> [options]
