@@ -1,4 +1,5 @@
 // The plugin: everything that rotation needs and no published provider has.
+import { Auditing } from "./audit/audited.ts";
 import { credentialKinds } from "./credentials/index.ts";
 import { Notices } from "./notices.ts";
 import { preflight } from "./preflight.ts";
@@ -23,6 +24,7 @@ import { serve } from "./wire/serve.ts";
 
 const settings = new Settings();
 const notices = new Notices(settings);
+const auditing = new Auditing(settings);
 const kinds = credentialKinds(settings);
 
 await serve({
@@ -50,7 +52,7 @@ await serve({
     revocation(settings, kinds),
     notice(notices, () => settings.now()),
     vendorNamesKept,
-  ],
+  ].map((resource) => notices.of(auditing.of(resource))),
   functions: {
     "rotation:index:preflight": (args) => preflight(settings, args),
     "rotation:index:vendorNames": (args) => vendorNames(settings, args),
@@ -65,12 +67,14 @@ await serve({
       })),
   }),
   configure: async (config) => settings.configure(config),
-  onFailure: (urn, message) => {
-    if (urn)
-      void notices.say(
-        "Secret rotation: FAILED, what was in use stays valid",
-        `${urn.split("::").slice(3).join("::")}: ${message}`,
-      );
+  onFailure: async (urn, message) => {
+    if (!urn) return;
+    notices.failed(urn, message);
+    await auditing.failed(urn, message);
   },
-  stop: () => notices.flush(),
+  stop: async () => void (await Promise.all([notices.flush(false), auditing.flush()])),
 });
+
+// The engine's last word; by its request to stop, which comes before, all is said unless a step was under way then.
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void Promise.all([notices.flush(true), auditing.flush()]).finally(() => process.exit(0)));

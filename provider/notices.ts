@@ -1,39 +1,122 @@
-// Tells people about rotations. What several secrets have to say within a moment goes out as one message, and a
-// message that cannot be sent never stops a rotation.
+// Tells people about a run in two messages at most: one before its first change, with everything that is going to
+// rotate, and one at its end, with everything that came of it. A message that cannot be sent never stops a rotation.
 import type { Settings } from "./settings.ts";
-import { post } from "./vendors/slack.ts";
+import { send } from "./notify/send.ts";
+import type { Line, NoticeKind } from "./notify/message.ts";
+import type { Resource } from "./wire/contract.ts";
 
+/** How long the first message waits for other secrets of the run: by then every schedule has been asked. */
 const gatherMilliseconds = 400;
+/** The engine gives a plugin five seconds to end; some of them are for what comes after. */
+const lastMilliseconds = 4500;
 
 export class Notices {
   readonly #settings: Settings;
-  #waiting = new Map<string, { lines: string[]; sent: Promise<string | undefined> }>();
+  readonly #classes = new Map<string, string>();
+  /** Secrets whose schedules decided in this run that they rotate. */
+  readonly #rotating = new Set<string>();
+  #environment = "";
+  #stack = "";
+  #starting: Promise<string | undefined> | undefined;
+  #started: Line[] = [];
+  #lines: Line[] = [];
+  #problem: string | undefined;
+  #steps = 0;
+
   constructor(settings: Settings) {
     this.#settings = settings;
   }
 
-  /** @returns why it could not be sent; `undefined` when it was, or when no webhook is configured */
-  say(heading: string, line: string): Promise<string | undefined> {
-    const url = this.#settings.get("slackWebhookUrl");
-    if (!url) return Promise.resolve(undefined);
-    const open = this.#waiting.get(heading);
-    if (open) {
-      if (!open.lines.includes(line)) open.lines.push(line);
-      return open.sent;
-    }
-    const lines = [line];
-    const sent = new Promise<string | undefined>((resolve) => {
-      setTimeout(() => {
-        this.#waiting.delete(heading);
-        void post(url, `${heading}\n${lines.map((each) => `• ${each}`).join("\n")}`).then(resolve);
-      }, gatherMilliseconds);
-    });
-    this.#waiting.set(heading, { lines, sent });
-    return sent;
+  /** The resource, watched: schedules tell which secrets rotate and how grave each is, and no message is the last while a step goes on. */
+  of(resource: Resource): Resource {
+    const counted = <Request extends { preview?: boolean; urn: string }, Result>(
+      step: (request: Request) => Promise<Result>,
+    ): ((request: Request) => Promise<Result>) => {
+      return async (request) => {
+        this.#steps++;
+        this.#stack ||= request.urn.replace(/^urn:pulumi:/, "").split("::")[0] ?? "";
+        try {
+          return await step(request);
+        } finally {
+          this.#steps--;
+        }
+      };
+    };
+    return {
+      ...resource,
+      ...(resource.token === "rotation:index:Schedule" ? { check: this.#learning(resource) } : {}),
+      create: counted((request) => resource.create(request)),
+      ...(resource.update ? { update: counted((request) => resource.update!(request)) } : {}),
+      ...(resource.delete ? { delete: counted((request) => resource.delete!(request)) } : {}),
+    };
   }
 
-  /** Sends what still waits. */
-  async flush(): Promise<void> {
-    await Promise.all([...this.#waiting.values()].map(({ sent }) => sent));
+  #learning(resource: Resource): NonNullable<Resource["check"]> {
+    return async (request) => {
+      const result = (await resource.check?.(request)) ?? { inputs: request.inputs };
+      const { secret, class: level, window, generation } = result.inputs;
+      if (typeof secret !== "string") return result;
+      if (typeof level === "string") this.#classes.set(secret, level);
+      const old = request.oldInputs;
+      if (!old || old["window"] !== window || old["generation"] !== generation) this.#rotating.add(secret);
+      return result;
+    };
+  }
+
+  /**
+   * Takes a line for the run's last message; a "before" goes out with all others of the run, and is waited for.
+   * @returns why people cannot be told, as far as that is known by now; `undefined` when they are
+   */
+  async say(kind: NoticeKind, secret: string, environment: string, text: string): Promise<string | undefined> {
+    this.#environment ||= environment;
+    const line = this.#line(kind, secret, environment, text);
+    if (kind !== "before") {
+      this.#lines.push(line);
+      return this.#problem;
+    }
+    this.#started.push(line);
+    return (this.#starting ??= this.#start());
+  }
+
+  async #start(): Promise<string | undefined> {
+    await new Promise((resolve) => setTimeout(resolve, gatherMilliseconds));
+    const said = new Set(this.#started.map(({ secret }) => secret));
+    const others = [...this.#rotating].filter((secret) => !said.has(secret));
+    const more = others.map((secret) =>
+      this.#line("before", secret, this.#environment, `${secret} (${this.#environment})`),
+    );
+    return this.#send([...this.#started, ...more]);
+  }
+
+  #line(kind: NoticeKind, secret: string, environment: string, text: string): Line {
+    return { kind, secret, class: this.#classes.get(secret) ?? "", environment, text };
+  }
+
+  /** Takes a failed step. Its message is free of values by now. */
+  failed(urn: string, message: string): void {
+    const name = urn.split("::").slice(3).join("::");
+    const [application = "", secret = ""] = name.split("/");
+    this.#lines.push(this.#line("failed", `${application}/${secret}`, this.#environment, `${name}: ${message}`));
+  }
+
+  /**
+   * Sends the run's last message. The engine also asks a plugin to stop when a person interrupts a run: then steps are
+   * still under way, and the message waits until they are not.
+   * @param last whether the plugin ends now, whatever goes on
+   */
+  async flush(last: boolean): Promise<void> {
+    await this.#starting;
+    if (this.#steps > 0 && !last) return;
+    const lines = this.#lines.splice(0);
+    const deadline = new Promise((resolve) => setTimeout(resolve, lastMilliseconds).unref());
+    await Promise.race([this.#send(lines), deadline]);
+  }
+
+  async #send(lines: Line[]): Promise<string | undefined> {
+    const problems = await send(this.#settings.contacts(), this.#stack, lines).catch((error: unknown) => [
+      (error as Error).message,
+    ]);
+    this.#problem = problems.length > 0 ? problems.join("; ") : undefined;
+    return this.#problem;
   }
 }

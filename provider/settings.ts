@@ -1,6 +1,8 @@
 // What the plugin is configured with: Pulumi config `rotation:<key>`, else the environment.
 import { Anthropic } from "./vendors/anthropic.ts";
 import { readPlace } from "./audit/store.ts";
+import { readRoutes } from "./notify/routes.ts";
+import type { Contacts } from "./notify/send.ts";
 import { readKubeconfig } from "./vendors/kubeconfig.ts";
 import { Kubernetes } from "./vendors/kubernetes.ts";
 import { OpenAi } from "./vendors/openai.ts";
@@ -37,6 +39,12 @@ const sources = {
   kubeconfig: "KUBECONFIG",
   kubeContext: "ROTATION_KUBE_CONTEXT",
   slackWebhookUrl: "SLACK_WEBHOOK_URL",
+  pagerdutyRoutingKey: "PAGERDUTY_ROUTING_KEY",
+  pagerdutyUrl: "PAGERDUTY_EVENTS_URL",
+  smtpUrl: "ROTATION_SMTP_URL",
+  mailFrom: "ROTATION_MAIL_FROM",
+  mailTo: "ROTATION_MAIL_TO",
+  notify: "ROTATION_NOTIFY",
   fingerprintKey: "ROTATION_FINGERPRINT_KEY",
   audit: "ROTATION_AUDIT",
   auditKey: "ROTATION_AUDIT_KEY",
@@ -72,6 +80,7 @@ export class Settings {
         `rotation:patienceSeconds is "${this.#values.patienceSeconds}"; give the seconds from 1 to 3600 for which a vendor is asked again, for instance 180`,
       );
     readPlace(this.#values.audit);
+    readRoutes(this.#values.notify);
     this.#started = now ? new Date(now) : new Date();
     this.#configured = Date.now();
   }
@@ -92,6 +101,20 @@ export class Settings {
   /** For how long a vendor that does not answer, or asks to wait, is asked again. 1 to 3600; @default 180 */
   patienceSeconds(): number {
     return Number(this.#values.patienceSeconds ?? 180);
+  }
+
+  /** Where people are told about a run. */
+  contacts(): Contacts {
+    const keys = [
+      "slackWebhookUrl",
+      "pagerdutyRoutingKey",
+      "pagerdutyUrl",
+      "smtpUrl",
+      "mailFrom",
+      "mailTo",
+      "notify",
+    ] as const;
+    return Object.fromEntries(keys.map((key) => [key, this.get(key)]));
   }
 
   /** The run's one instant: the same for every decision of the run, however long it takes. */

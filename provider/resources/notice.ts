@@ -1,15 +1,9 @@
 // A message to people at one point of a rotation.
 import type { Properties, Resource } from "../wire/contract.ts";
 import type { Notices } from "../notices.ts";
+import type { NoticeKind } from "../notify/message.ts";
 import { number, required, text } from "./inputs.ts";
 
-const headings: Record<string, string> = {
-  before: "Secret rotation: starting",
-  after: "Secret rotation: done and verified",
-  restored: "Secret rotation: went back to an earlier value",
-  soon: "Secret rotation: a person is needed soon",
-  overdue: "Secret rotation: OVERDUE, a person is needed",
-};
 const day = 86_400_000;
 /** Days before the due date at which whoever must fetch a new value is told. */
 const aheadDays = 14;
@@ -20,29 +14,29 @@ const watched = ["phase", "window", "forced", "restored", "stage"];
  *
  * Inputs: `phase` ("before", "after", or "due" for a secret that a person must fetch), `secret`, `environment`,
  * `window`, `forced` and `restored` (what makes it speak), `dueAt`. A "due" notice remembers its `stage` ("", "soon"
- * from two weeks ahead, "overdue"), decided in `check`, and speaks when that changes. Never a value. A message that
- * cannot be sent is a warning.
+ * from two weeks ahead, "overdue"), decided in `check`, and speaks when that changes. Never a value. What one run has
+ * to say goes out as one message; one that cannot be sent is a warning.
  */
 export function notice(notices: Notices, clock: () => Date): Resource {
   const say = async (
     inputs: Properties,
-    heading: string,
+    heading: NoticeKind | "",
     preview: boolean,
     warn: (message: string) => void,
   ): Promise<Properties> => {
     if (preview || heading === "") return inputs;
-    const problem = await notices.say(headings[heading] ?? "", lineOf(inputs, heading));
-    if (problem)
-      warn(`The notice about ${text(inputs, "secret")} could not be sent: ${problem}. The rotation goes on.`);
+    const [secret, environment] = [text(inputs, "secret"), text(inputs, "environment")];
+    const problem = await notices.say(heading, secret, environment, lineOf(inputs, heading));
+    if (problem) warn(`The notice about ${secret} could not be sent: ${problem}. The rotation goes on.`);
     return inputs;
   };
   /** A "due" notice has its stage as heading; the others their phase, or that of a rollback. */
-  const headingOf = (inputs: Properties, old?: Properties): string =>
+  const headingOf = (inputs: Properties, old?: Properties): NoticeKind | "" =>
     text(inputs, "phase") === "due"
-      ? text(inputs, "stage")
+      ? (text(inputs, "stage") as "soon" | "overdue" | "")
       : old && text(inputs, "restored") !== text(old, "restored") && old["window"] === inputs["window"]
         ? "restored"
-        : text(inputs, "phase");
+        : (text(inputs, "phase") as "before" | "after");
   return {
     token: "rotation:index:Notice",
     check: ({ inputs }) => ({
