@@ -1,11 +1,12 @@
 // Runs a command with what Vault gives to this job: no long-lived token is kept at GitHub.
 //   node bootstrap.mjs ci/vault-login.ts <script.ts> [arguments]
 // GitHub vouches for the job (OIDC), Vault's jwt method answers with a token for minutes, and one entry of its KV store
-// holds the vendors' keys. All of it goes to the one command and nowhere else: not to GITHUB_ENV, not to a file. The
+// holds the vendors' keys; those that the stack rotates itself are read where it keeps them. All of it goes to the one command and nowhere else: not to GITHUB_ENV, not to a file. The
 // token is revoked when the command ends, however it ends. Without Vault's role in the environment (on a machine of
 // one's own) the command runs with the environment as it is.
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { ownTokens } from "../applications/visapi-own-tokens.ts";
 import { request, type Vendor } from "../provider/vendors/http.ts";
 import { CiError, onGithub, script } from "./context.ts";
 
@@ -48,7 +49,7 @@ export async function login(env: NodeJS.ProcessEnv): Promise<Login> {
   vault.headers["x-vault-token"] = auth.client_token;
   const secrets: Record<string, string> = { VAULT_TOKEN: auth.client_token };
   const path = env["VAULT_KV_PATH"];
-  if (path) Object.assign(secrets, await entry(vault, path));
+  if (path) Object.assign(secrets, await entry(vault, path), await rotated(vault, path));
   return { vault, secrets };
 }
 
@@ -81,6 +82,27 @@ async function entry(vault: Vendor, path: string): Promise<Record<string, string
       `${path} holds ${foreign.join(", ")}, which is no credential by its name (..._KEY, _TOKEN, _SECRET, _PASSWORD, _PASSPHRASE, _URL, _ID); take it out`,
     );
   return data as Record<string, string>;
+}
+
+/**
+ * What the stack rotates and works with itself is given to it as it is now, not as it once was typed into the entry: so
+ * a run that was started after a rotation works with the new one, and can end the old one.
+ * @param path of the entry; its mount holds these too
+ */
+async function rotated(vault: Vendor, path: string): Promise<Record<string, string>> {
+  const [mount] = path.split("/data/");
+  const found = Object.entries(ownTokens).map(async ([variable, name]) => {
+    // A role that may not read them, and a stack that has none yet, go on with the entry's.
+    const reply = await request(vault, {
+      method: "GET",
+      path: `/${mount}/data/${name}`,
+      purpose: `read ${mount}/${name}`,
+      accept: [403, 404],
+    });
+    const value = (reply.body as { data?: { data?: { value?: unknown } | null } } | null)?.data?.data?.value;
+    return reply.status === 200 && typeof value === "string" && value !== "" ? [[variable, value] as const] : [];
+  });
+  return Object.fromEntries((await Promise.all(found)).flat());
 }
 
 /** Ends the token; that it could not is told and never hides how the command ended. */
