@@ -1,14 +1,28 @@
-// The nightly audit: policies over the state, drift, what is overdue, and variables that nobody rotates.
+// The nightly audit: policies over the state, drift, the audit trail, what is overdue, and variables that nobody rotates.
 //   ci/audit.ts --stack production --report audit.md
 // Ends with 1 when a person has to look at something; the report says at what.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Engine, repository } from "../cli/engine.ts";
+import { openAudit, verifyTrail } from "../cli/audit.ts";
+import { Engine, repository, type State } from "../cli/engine.ts";
 import { nameOf, readInventory } from "../cli/inventory.ts";
 import type { Preview } from "../cli/digest.ts";
 import { addSummary, CiError, readOptions, script } from "./context.ts";
 import { inventoryMarkdown } from "./summary.ts";
 import { unknownSecrets } from "./unknown-secrets.ts";
+
+/** Whether the audit trail is whole, by its head and by what the state remembers of it. */
+async function trail(engine: Engine, state: State, env: NodeJS.ProcessEnv, now: Date): Promise<Finding> {
+  const title = "Audit trail";
+  try {
+    const audit = await openAudit(engine, { env, now }, state);
+    if (!audit) return { title, lines: ["This stack keeps none (docs/audit.md)."], grave: false };
+    const { findings } = await verifyTrail(audit, state);
+    return { title, lines: findings.map(({ what }) => what), grave: findings.length > 0 };
+  } catch (error) {
+    return { title, lines: [(error as Error).message], grave: true };
+  }
+}
 
 interface Finding {
   title: string;
@@ -65,6 +79,7 @@ async function main(): Promise<number> {
   const findings: Finding[] = [
     await policies(engine, stack),
     await drift(engine),
+    await trail(engine, state, env, now),
     {
       title: "Overdue or unfinished",
       lines: overdue.map(({ name, why }) => `${name}: ${why}`),

@@ -64,6 +64,8 @@ async function main(): Promise<void> {
   }
   // The pack sees to it that nothing rotates in production without this record, whatever command begins a run.
   if (people.length) {
+    // For the audit trail, as text; the signed record below is what counts.
+    env["ROTATION_APPROVALS"] = people.join(", ");
     const logins = people.map((each) => each.replace(/ \(.*$/, ""));
     const run = onGithub(env) ? readContext(env).runUrl : "";
     const record = { stack: stack.split("/").pop() ?? stack, secrets: rotating, people: logins, asked: by, run };

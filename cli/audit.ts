@@ -20,7 +20,11 @@ export interface Audit {
 }
 
 /** @returns undefined when the stack keeps none. @throws UsageError for a setting that makes no sense */
-export async function openAudit(engine: Engine, io: Io, state?: State): Promise<Audit | undefined> {
+export async function openAudit(
+  engine: Engine,
+  io: Pick<Io, "env" | "now">,
+  state?: State,
+): Promise<Audit | undefined> {
   const config = await engine.values("rotation");
   const given = Object.fromEntries(
     settingNames.flatMap((key) => (config[`rotation:${key}`] ? [[key, config[`rotation:${key}`]]] : [])),

@@ -1,15 +1,21 @@
 // `rotate`: secret rotation for people. Each subcommand is a file in commands/; this one finds it and ends the process.
+import { AuditedEngine } from "./audit.ts";
 import { wantsColour } from "./columns.ts";
 import { exits, Failure, parse, UsageError, type Command, type Exit, type Io } from "./command.ts";
+import { audit } from "./commands/audit.ts";
+import { checklist } from "./commands/checklist.ts";
+import { drift } from "./commands/drift.ts";
 import { emergency } from "./commands/emergency.ts";
 import { handOver } from "./commands/hand-over.ts";
+import { metrics } from "./commands/metrics.ts";
 import { parts } from "./commands/parts.ts";
 import { plan } from "./commands/plan.ts";
+import { report } from "./commands/report.ts";
 import { rollback } from "./commands/rollback.ts";
 import { run } from "./commands/run.ts";
+import { serve } from "./commands/serve.ts";
 import { status } from "./commands/status.ts";
 import { touched } from "./commands/touched.ts";
-import { Engine } from "./engine.ts";
 import { nearest } from "./names.ts";
 
 export const commands: Record<string, Command> = {
@@ -20,6 +26,12 @@ export const commands: Record<string, Command> = {
   rollback,
   touched,
   "hand-over": handOver,
+  report,
+  metrics,
+  serve,
+  audit,
+  drift,
+  checklist,
   parts,
 };
 
@@ -56,7 +68,7 @@ export async function main(args: string[], io: Io): Promise<Exit> {
       return exits.ok;
     }
     const stack = typeof options["stack"] === "string" ? options["stack"] : undefined;
-    return await command.run({ options, names, io, engine: new Engine(io.env, stack, io.say) });
+    return await command.run({ options, names, io, engine: new AuditedEngine(io, stack) });
   } catch (error) {
     if (error instanceof UsageError) {
       io.say(error.message);

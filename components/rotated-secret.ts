@@ -3,7 +3,15 @@
 // Each arrow is an edge of the graph, so a step that fails stops everything behind it.
 import * as pulumi from "@pulumi/pulumi";
 import * as time from "@pulumiverse/time";
-import { Notice, Precheck, Schedule, Verification, type ProofSource, type SecretClass } from "../provider/sdk.ts";
+import {
+  Notice,
+  Precheck,
+  Schedule,
+  Verification,
+  type ProofSource,
+  type ScheduleArgs,
+  type SecretClass,
+} from "../provider/sdk.ts";
 import type { Application } from "./application.ts";
 import { checkDestinations, type Delivered, type Delivery, type Destination } from "./destinations/destination.ts";
 import type { Material } from "./material.ts";
@@ -86,9 +94,23 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
         onRequest: args.onRequest,
         apartFrom: args.apartFrom?.schedule.window,
         adopted: args.adopted,
+        ...this.#askedFor(prefix),
       },
       { parent: this },
     );
+  }
+
+  /** Who asked for the generation that the schedule is given, and why. */
+  #askedFor(name: string): Pick<ScheduleArgs, "asked"> {
+    const { forced, handedOver } = this.application.stack;
+    const [request, brought] = [forced[name], handedOver[name]];
+    if (brought)
+      return {
+        asked: { action: "hand-over", by: brought.by, reason: "a person brought a new value", at: brought.at },
+      };
+    if (!request) return {};
+    const { by, reason, at, revoke } = request;
+    return { asked: { action: revoke ? "emergency" : "requested", by, reason, at } };
   }
 
   protected part(name: string): string {
@@ -194,6 +216,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
         health,
         proofs: this.#proofs(),
         deadlineSeconds: this.application.stack.verificationSeconds,
+        destinations: this.#args.destinations.map(({ label }) => label),
       },
       { parent: this, dependsOn },
     );
