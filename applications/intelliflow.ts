@@ -7,11 +7,12 @@ import { database } from "./intelliflow-database.ts";
 import { encryption } from "./intelliflow-encryption.ts";
 import { services } from "./intelliflow-services.ts";
 import { tokens } from "./intelliflow-tokens.ts";
+import { vendors } from "./intelliflow-vendors.ts";
 
 /** Declares IntelliFlow's secrets; resolves to the inventory. */
 export async function intelliflow(stack: StackSettings): Promise<pulumi.Output<InventoryRow[]>> {
   const parts = services(stack.environment);
-  await preflight({ vaultMounts: ["secret"], deployments: [parts.api, parts.web] });
+  await preflight({ vaultMounts: ["secret"], deployments: [parts.api, parts.web], configMaps: true });
 
   const application = new Application("intelliflow", stack);
   const owner = "security@intelliflow.com";
@@ -19,6 +20,8 @@ export async function intelliflow(stack: StackSettings): Promise<pulumi.Output<I
   const graceHours = 1;
 
   database(application, { owner, graceHours, ...parts });
+  // The API alone calls vendors.
+  vendors(application, { owner, graceHours, deployments: [parts.api] });
   tokens(application, { owner, ...parts });
   encryption(application, { owner, ...parts });
   return application.finish();

@@ -14,6 +14,8 @@ export interface Touched {
   renderServices?: RenderService[];
   vercelProjects?: VercelProject[];
   deployments?: KubernetesDeployment[];
+  /** Whether ConfigMaps are written beside the Secrets of these Deployments. @default false */
+  configMaps?: boolean;
 }
 
 /** @throws RunError that lists what is wrong and what to do about each */
@@ -23,6 +25,7 @@ export async function preflight({
   renderServices = [],
   vercelProjects = [],
   deployments = [],
+  configMaps = false,
 }: Touched): Promise<void> {
   const vault = new pulumi.Config("vault");
   const github = new pulumi.Config("github");
@@ -61,6 +64,7 @@ export async function preflight({
     deployments: deployments.map(({ id: deployment, minimumReplicas, cluster: { context } }) => ({
       deployment,
       minimumReplicas,
+      configMaps,
       ...(context ? { context } : {}),
     })),
   });

@@ -2,13 +2,13 @@
 import { reveal, type Properties } from "./wire/values.ts";
 import { request, VendorError, type Vendor } from "./vendors/http.ts";
 import type { Settings } from "./settings.ts";
-import { list, number, text } from "./resources/inputs.ts";
+import { flag, list, number, text } from "./resources/inputs.ts";
 
 /**
  * `rotation:index:preflight`
  *
  * Arguments: `vault` (`{address, token, mounts[]}`), `github` (`{baseUrl, token, repositories[]}`, as `owner/name`),
- * `renderServices[]`, `vercelProjects[]`, `deployments[]` (`{deployment, minimumReplicas, context?}`); each may be left out.
+ * `renderServices[]`, `vercelProjects[]`, `deployments[]` (`{deployment, minimumReplicas, configMaps?, context?}`); each may be left out.
  * @returns `problems`: a sentence for each thing that is wrong, with what to do about it; never a value
  */
 export async function preflight(settings: Settings, args: Properties): Promise<Properties> {
@@ -28,7 +28,7 @@ export async function preflight(settings: Settings, args: Properties): Promise<P
     ...list(args, "vercelProjects").map(async (id) => settings.vercel(patienceSeconds).project(id)),
     ...list<Properties>(args, "deployments").map(async (each) => {
       const terms = { deployment: text(each, "deployment"), minimumReplicas: number(each, "minimumReplicas", 0) };
-      await settings.kubernetes(text(each, "context"), patienceSeconds).usable(terms);
+      await settings.kubernetes(text(each, "context"), patienceSeconds).usable(terms, flag(each, "configMaps"));
     }),
   ];
   const results = await Promise.allSettled(checks);

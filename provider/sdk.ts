@@ -443,7 +443,7 @@ export interface PreflightArgs {
   github?: { baseUrl: string; token: pulumi.Input<string>; repositories: string[] };
   renderServices: string[];
   vercelProjects: string[];
-  deployments: { deployment: string; minimumReplicas: number; context?: string }[];
+  deployments: { deployment: string; minimumReplicas: number; configMaps?: boolean; context?: string }[];
 }
 
 /** What is wrong with the services that the run needs, and what to do about each; empty when all can be used. */

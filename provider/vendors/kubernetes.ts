@@ -27,6 +27,12 @@ const needed = [
   ["get", "apps", "replicasets"],
   ["list", "", "pods"],
 ] as const;
+/** And where a key set is published. */
+const forConfigMaps = [
+  ["get", "", "configmaps"],
+  ["create", "", "configmaps"],
+  ["patch", "", "configmaps"],
+] as const;
 
 interface Metadata {
   name: string;
@@ -133,11 +139,16 @@ export class Kubernetes {
     return deployment;
   }
 
-  /** Whether the Deployment may be restarted, and the user may do all that a rotation does. @throws as `restartable` */
-  async usable(terms: Omit<RestartTerms, "reason">): Promise<void> {
+  /**
+   * Whether the Deployment may be restarted, and the user may do all that a rotation does.
+   * @param configMaps whether it writes these too
+   * @throws as `restartable`
+   */
+  async usable(terms: Omit<RestartTerms, "reason">, configMaps = false): Promise<void> {
     await this.restartable(terms);
     const [namespace = ""] = terms.deployment.split("/");
-    const asked = await Promise.all(needed.map(async (each) => ((await this.#may(namespace, each)) ? [] : [each])));
+    const wanted = [...needed, ...(configMaps ? forConfigMaps : [])];
+    const asked = await Promise.all(wanted.map(async (each) => ((await this.#may(namespace, each)) ? [] : [each])));
     const missing = asked.flat().map(([verb, , resource]) => `${verb} ${resource}`);
     if (missing.length)
       throw new Error(
