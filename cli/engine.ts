@@ -69,11 +69,14 @@ export class Engine {
   }
 
   /** Runs `pulumi` and collects what it says. @throws Failure when there is no such program */
-  run(args: string[], { input, onLine }: { input?: string; onLine?: (line: string) => void } = {}): Promise<Ran> {
+  run(
+    args: string[],
+    { input, onLine, env = {} }: { input?: string; onLine?: (line: string) => void; env?: NodeJS.ProcessEnv } = {},
+  ): Promise<Ran> {
     return new Promise((resolve, reject) => {
       const child = spawn("pulumi", [...args, ...(this.#stack ? ["--stack", this.#stack] : []), "--non-interactive"], {
         cwd: repository,
-        env: this.#env,
+        env: { ...this.#env, ...env },
         stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       });
       const ran: Ran = { code: 1, stdout: "", stderr: "" };
@@ -191,12 +194,32 @@ export class Engine {
     try {
       const preview = JSON.parse(ran.stdout) as { diagnostics?: { severity: string; message: string }[] };
       if (ran.code === 0) return preview;
-      const errors = (preview.diagnostics ?? []).filter(({ severity }) => severity === "error");
-      throw new Failure(clean(errors.map(({ message }) => message).join("\n") || ran.stderr));
+      const said = (preview.diagnostics ?? []).filter(({ severity }) => severity === "error");
+      const errors = said.map(({ message }) => message).filter((message) => !/^\s*preview failed\s*$/.test(message));
+      const refusals = errors.length ? [] : await this.#refusals(targets);
+      throw new Failure(clean([...errors, ...refusals].join("\n") || ran.stderr));
     } catch (error) {
       if (error instanceof SyntaxError) throw new Failure(clean(ran.stderr || ran.stdout));
       throw error;
     }
+  }
+
+  /** What the policy pack refused a preview for: `--json` leaves it out, the stream of events does not. */
+  async #refusals(targets: string[]): Promise<string[]> {
+    const found = new Set<string>();
+    await this.run(["preview", "--json", ...policies, ...targetArguments(targets)], {
+      env: { PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "true" },
+      onLine: (line) => {
+        try {
+          const { policyEvent: event } = JSON.parse(line) as EngineEvent;
+          if (event?.enforcementLevel === "mandatory")
+            found.add(`${event.policyName}: ${event.message.trim().split("\n").pop()?.trim() ?? ""}`);
+        } catch {
+          // A line that is no event is a notice of the CLI's own.
+        }
+      },
+    });
+    return [...found];
   }
 
   /** `pulumi up` with the policy pack; the engine's events come as they happen. */

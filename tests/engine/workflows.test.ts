@@ -277,6 +277,40 @@ describe("workflows, executed", function () {
     assert.match(fork["policies"]?.summary ?? "", /comes from somebody\/visapi, and forks get no credentials/);
   });
 
+  it("preview: refuses what would weaken a rotation, and says in the comment how to mend it", async () => {
+    const pull = world.sandbox.simulators.github.openPull(owner, name, "Weaken something");
+    const payload = { pull_request: { number: pull, head: { repo: { full_name: `${owner}/${name}` } } } };
+    const entry = join(checkout, "index.ts");
+    const good = readFileSync(entry, "utf8");
+    writeFileSync(
+      entry,
+      `${good}
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+import { Overlap, RenderEnvVar, Schedule } from "./provider/sdk.ts";
+const terms = { class: "HIGH", owner: "x@example.com", leadHours: 24, hours: { from: 2, to: 6 }, noticeHours: 24 } as const;
+const schedule = new Schedule("visapi/SLOW/schedule", { ...terms, secret: "visapi/SLOW", intervalDays: 120 });
+const value = new random.RandomPassword("visapi/SLOW/value", { length: 64, keepers: { always: "the same" } });
+const about = { secret: "visapi/SLOW", forced: 1, adoption: [], deadlineSeconds: 5, graceHours: 30 };
+new Overlap("visapi/SLOW/overlap", { ...about, window: schedule.window, value: value.result });
+new RenderEnvVar("visapi/SLOW/render-api", { serviceId: "${world.sandbox.env["RENDER_SERVICE_ID"]}", key: "SLOW", value: value.result });
+`,
+    );
+    const effects = world.sandbox.simulators.effects.lines().length;
+    const jobs = await run("preview.yml", { event: { name: "pull_request", payload }, now: world.later(5) });
+    writeFileSync(entry, good);
+    assert.equal(jobs["preview"]?.result, "failure", shown(jobs));
+    const [comment] = github().comments.filter(({ issue }) => issue === pull);
+    const body = comment?.body ?? "";
+    assert.match(body, /Refused/);
+    assert.match(body, /intervalDays is 120 and may be at most 90 for class HIGH: type 90 or less for visapi\/SLOW/);
+    assert.match(body, /visapi\/SLOW\/value is keyed by no time.Rotating: type keepers: \{ window: clock.rfc3339 \}/);
+    assert.match(body, /visapi\/SLOW is consumed by a service and never verified: declare a Verification/);
+    clean(body);
+    const touched = world.sandbox.simulators.effects.lines().slice(effects);
+    assert.ok(!touched.some((line) => line.startsWith("render")), touched.join("\n"));
+  });
+
   it("notice: tells Slack a day ahead", async () => {
     const jobs = await run("notice.yml", { now: world.later(28) });
     assert.equal(jobs["notice"]?.result, "success", shown(jobs));
@@ -292,6 +326,8 @@ describe("workflows, executed", function () {
     // Both stacks of this test write to the same service, so what staging wrote last is drift to production.
     assert.equal(jobs["audit"]?.result, "failure");
     assert.match(jobs["audit"]?.summary ?? "", /visapi\/SESSION_SECRET\/render-api: was changed by somebody else/);
+    // What the pack says of the state is in the report as well.
+    assert.match(jobs["audit"]?.summary ?? "", /Policies over the state of production/);
     clean(shown(jobs));
     assert.match(readFileSync(join(checkout, "audit.md"), "utf8"), /## Audit of production/);
   });
