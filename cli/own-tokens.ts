@@ -3,7 +3,9 @@
 import { keptVersion } from "../provider/vendors/vault-versions.ts";
 import type { Call } from "./command.ts";
 import { up } from "./commands/run.ts";
+import { entryOf } from "./earlier.ts";
 import { Engine } from "./engine.ts";
+import { nameOf, secretOf } from "./inventory.ts";
 import { inventory } from "./secrets.ts";
 
 /** @param names full names of the secrets that have just been rotated */
@@ -11,17 +13,18 @@ export async function endOwnTokens(call: Call, names: string[]): Promise<void> {
   const { io, options } = call;
   const rows = (await inventory(call)).filter(({ name, worksWith }) => names.includes(name) && worksWith !== "");
   if (rows.length === 0) return;
+  const { resources } = await call.engine.state();
   const { VAULT_ADDR: address, VAULT_TOKEN: token } = io.env;
   const successors: Record<string, string> = {};
-  for (const { name, generation, destinations, worksWith } of rows) {
-    const mount = destinations.find((label) => label.startsWith("vault:"))?.slice("vault:".length);
-    if (!address || !token || !mount) {
+  for (const { name, generation, worksWith } of rows) {
+    const entry = entryOf(resources.filter(({ urn }) => secretOf(nameOf(urn)) === name));
+    if (!address || !token || !entry) {
       io.say(
         `${name}: the old one is what this run worked with. Run again with the new one in ${worksWith}, or leave it to the next scheduled run: that ends it.`,
       );
       continue;
     }
-    successors[worksWith] = (await keptVersion({ address, token, mount, path: name }, generation)).value;
+    successors[worksWith] = (await keptVersion({ address, token, ...entry }, generation)).value;
   }
   const ending = rows.filter(({ worksWith }) => worksWith in successors).map(({ name }) => name);
   if (ending.length === 0) return;
