@@ -56,6 +56,27 @@ const tells: Record<string, Tell> = {
           },
         ]
       : [],
+  "rotation:vault:KeyPair": ({ inputs, outputs }) => [
+    {
+      event: "written",
+      key: `version ${number(outputs, "version", 0)}`,
+      generation: number(inputs, "generation", 1),
+      destinations: [`vault:${text(inputs, "mount")}/${text(inputs, "path")}`],
+      detail: `${text(inputs, "reference")} is the primary key of version ${number(outputs, "version", 0)}`,
+    },
+  ],
+  "rotation:vault:KeyPairEnd": ({ oldOutputs, inputs, outputs }) =>
+    flag(outputs, "ended") && !flag(oldOutputs, "ended")
+      ? [
+          {
+            event: "written",
+            key: `without ${number(inputs, "generation", 1) - 1}`,
+            generation: number(inputs, "generation", 1),
+            destinations: [`vault:${text(inputs, "mount")}/${text(inputs, "path")}`],
+            detail: "the key that has ended is out of the entry",
+          },
+        ]
+      : [],
   "rotation:render:EnvVar": written,
   "rotation:vercel:EnvVar": written,
   "rotation:render:Deploy": rolledOut("deployId"),
