@@ -25,6 +25,8 @@ export interface Io {
   out: (text: string) => void;
   /** Progress and errors. */
   say: (text: string) => void;
+  /** Replaces the last line of a terminal by where a run stands; "" takes it away. Absent where none can be rewritten. */
+  rewrite?: ((text: string) => void) | undefined;
   env: NodeJS.ProcessEnv;
   /** Where values are read from. */
   input: NodeJS.ReadStream;

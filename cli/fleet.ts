@@ -115,7 +115,7 @@ export async function runFleet(call: Call, stacks: string[], one: RunOne): Promi
 async function runOne(call: Call, stack: string, targets: string[], one: RunOne): Promise<Ended> {
   const began = performance.now();
   const say = (text: string): void => call.io.say(`${stack}: ${text}`);
-  const io = { ...call.io, say, env: sparing(call.io.env) };
+  const io = { ...call.io, say, rewrite: undefined, env: sparing(call.io.env) };
   const engine = new AuditedEngine(io, stack);
   const end = (what: Ended["what"], rest: Partial<Ended>): Ended => ({
     ...{ stack, what, touched: [], why: "", rows: [] },

@@ -16,6 +16,7 @@ import { run } from "./commands/run.ts";
 import { serve } from "./commands/serve.ts";
 import { status } from "./commands/status.ts";
 import { touched } from "./commands/touched.ts";
+import { screen } from "./live.ts";
 import { nearest } from "./names.ts";
 
 export const commands: Record<string, Command> = {
@@ -93,7 +94,7 @@ if (import.meta.main) {
   try {
     process.exitCode = await main(process.argv.slice(2), {
       out: (text) => process.stdout.write(`${text}\n`),
-      say: (text) => process.stderr.write(`${text}\n`),
+      ...screen(process.stderr, process.env),
       env: process.env,
       input: process.stdin,
       now: clock(process.env),

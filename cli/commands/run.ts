@@ -4,6 +4,7 @@ import { digest } from "../digest.ts";
 import { nothingDue, remember } from "../due-index.ts";
 import { runFleet, stacksOf } from "../fleet.ts";
 import { readInventory, type Row } from "../inventory.ts";
+import { live } from "../live.ts";
 import { Progress, type Outcome } from "../progress.ts";
 import { inventory, named } from "../secrets.ts";
 import { statusTable } from "./status.ts";
@@ -60,7 +61,13 @@ async function whole(call: Call, targets: string[]): Promise<{ outcome: Outcome;
 /** Runs the targets, or everything when there are none. @throws Failure with what the engine objected to */
 export async function up({ engine, io }: Call, targets: string[]): Promise<Outcome> {
   const progress = new Progress(io.say);
-  const ran = await engine.up(targets, (event) => progress.see(event));
+  const shown = live(io);
+  const ran = await engine
+    .up(targets, (event) => {
+      progress.see(event);
+      shown.see(event);
+    })
+    .finally(() => shown.end());
   const { outcome } = progress;
   if (ran.code === 0) return outcome;
   await unmade(engine, targets);
