@@ -59,7 +59,8 @@ describe("IntelliFlow on the real engine", function () {
     const engine = new Engine({ ...process.env, ...world.sandbox.env }, undefined, () => undefined);
     const known = (await engine.config<{ generation: number }>("forced"))[`intelliflow/${secret}`];
     const generation = (known?.generation ?? 1) + 1;
-    await engine.setEntry("forced", `intelliflow/${secret}`, { generation, reason: "test", by: "ops", at: world.now });
+    const entry = { generation, reason: "test", by: "ops", at: world.now, revoke: false };
+    await engine.setEntry("forced", `intelliflow/${secret}`, entry);
   };
 
   before(async function () {
