@@ -24,32 +24,46 @@ export function vaultStore(vault: Kv, mount: string, path: string): AuditStore {
     const { count, hash } = entry.data;
     return { head: { count: Number(count), hash: String(hash) }, version: entry.version };
   };
-  /** The last one to know the most is right; a run that died before this left it behind. */
+  let version: number | undefined;
+  /** Whoever knows the most is right; a run that died before this left it behind. */
   const keep = async (head: AuditHead): Promise<void> => {
     for (;;) {
-      const known = await kept();
-      if (known && known.head.count >= head.count) return;
-      if (await vault.write(mount, `${path}/head`, { ...head }, known?.version ?? 0)) return;
+      if (version === undefined) {
+        const known = await kept();
+        if (known && known.head.count >= head.count) return;
+        version = known?.version ?? 0;
+      }
+      if (await vault.write(mount, `${path}/head`, { ...head }, version)) {
+        version++;
+        return;
+      }
+      version = undefined;
     }
   };
+  /** Whether another run may have written since. */
+  let stale = true;
   let at: AuditHead | undefined;
 
   return {
     place: `Vault's ${mount}/${path}`,
     async head() {
+      // Numbers that another run has taken meanwhile are refused when they are written.
+      if (at && !stale) return at;
       let head = at ?? (await kept())?.head ?? emptyHead;
       for (let next = await batch(head.count + 1); next?.length; next = await batch(head.count + 1)) {
         const last = next.at(-1) as AuditRecord;
         head = { count: last.seq, hash: last.hash };
       }
       at = head;
+      stale = false;
       return head;
     },
     async append(records) {
       const [first, last] = [records[0], records.at(-1)];
       if (!first || !last) return true;
-      if (!(await create(vault, mount, entryOf(first.seq), { records: records.map((each) => JSON.stringify(each)) })))
-        return false;
+      const lines = records.map((each) => JSON.stringify(each));
+      stale = !(await create(vault, mount, entryOf(first.seq), { records: lines }));
+      if (stale) return false;
       at = { count: last.seq, hash: last.hash };
       // The records are safe; a head that is behind is brought on by whoever comes next.
       await keep(at).catch(() => undefined);
@@ -59,6 +73,7 @@ export function vaultStore(vault: Kv, mount: string, path: string): AuditStore {
     writable: async () => {
       const known = await kept();
       await vault.write(mount, `${path}/head`, { ...(known?.head ?? emptyHead) }, known?.version ?? 0);
+      stale = true;
     },
     async read(from = 1) {
       const names = (await vault.list(mount, `${path}/log`)).filter((name) => /^\d{12}$/.test(name)).sort();

@@ -5,7 +5,11 @@ import { join } from "node:path";
 import { unrestorable } from "../../provider/backup.ts";
 import { Vault } from "../../provider/vendors/vault.ts";
 import { Sandbox } from "../../sandbox/sandbox.ts";
+import { examine } from "../../provider/audit/chain.ts";
+import { vaultSigner } from "../../provider/audit/signer.ts";
+import { vaultStore } from "../../provider/audit/vault-store.ts";
 import { makeTransitKey } from "../support/transit.ts";
+import { made, newTrail } from "../unit/audit/support.ts";
 import { buildTimeoutMs, discard, newDir, toolchain } from "./support.ts";
 
 const folder = join(import.meta.dirname, "..", "..", "vault", "policies");
@@ -69,6 +73,7 @@ describe("access to Vault", function () {
   }
 
   const plaintext = Buffer.from("x").toString("base64");
+  const trail = "secret/data/rotation-audit/secret-rotation/other";
   const calls = (): Record<Role, { allowed: [string, string, object?][]; refused: [string, string, object?][] }> => ({
     "rotation-stack": {
       allowed: [
@@ -85,8 +90,16 @@ describe("access to Vault", function () {
         ["POST", "transit/keys/intelliflow-data/rotate"],
         ["POST", "transit/rewrap/intelliflow-data", { batch_input: [{ ciphertext }] }],
         ["POST", "transit/keys/intelliflow-data/config", { min_decryption_version: 1 }],
+        ["POST", "transit/sign/rotation-audit", { input: plaintext }],
+        ["POST", `${trail}/log/000000000900`, { data: { records: [] } }],
+        ["POST", `${trail}/head`, { data: { count: 0 } }],
+        ["POST", `${trail}/head`, { data: { count: 0 } }],
       ],
       refused: [
+        ["POST", `${trail}/log/000000000900`, { data: { records: ["another"] } }],
+        ["DELETE", `${trail}/log/000000000900`],
+        ["DELETE", `${trail}/head`],
+        ["POST", "transit/keys/rotation-audit/config", { deletion_allowed: true }],
         ["GET", "secret/data/other/app"],
         ["POST", "secret/data/other/app", { data: { value: "v" } }],
         ["DELETE", "secret/data/visapi/JWT_SECRET"],
@@ -145,6 +158,30 @@ describe("access to Vault", function () {
       for (const [method, path, body] of refused)
         assert.equal(await status(role, method, path, body), 403, `${method} ${path} should be refused`);
     });
+
+  it("lets runs at once write one audit trail, which nothing of them can change afterwards", async () => {
+    const vault = new Vault(sandbox.vault.address, tokens.get("rotation-stack") ?? "", 5);
+    const path = "rotation-audit/secret-rotation/sandbox";
+    const open = () => vaultStore(vault, "secret", path);
+    const signer = vaultSigner(vault, "transit", "rotation-audit");
+    const writers = Array.from({ length: 4 }, (_, at) => newTrail(open(), signer, `run-of-${at}`));
+    await Promise.all(writers.map((writer) => writer.ready()));
+    await Promise.all(
+      writers.flatMap((writer, at) =>
+        Array.from({ length: 5 }, (_, index) => writer.record([made(`visapi/S${at}`, index + 1)])),
+      ),
+    );
+    const look = async (): Promise<string[]> => {
+      const head = await open().keptHead();
+      const anchors = head ? [{ ...head, where: "the head" }] : [];
+      return examine(await open().read(), anchors, await signer.keys()).map(({ what }) => what);
+    };
+    assert.equal((await open().read()).length, 20);
+    assert.deepEqual(await look(), []);
+    // An administrator can take a record away; it is missed.
+    await call("DELETE", `secret/metadata/${path}/log/000000000001`);
+    assert.match((await look()).join(), /^records? 1 .*missing/);
+  });
 
   it("tells whether the current version could be restored", async () => {
     const vault = new Vault(sandbox.vault.address, tokens.get("rotation-stack") ?? "", 5);
