@@ -3,7 +3,8 @@
 // The state says when each secret is due and since when it is announced; the rule is provider/schedule/decide.ts.
 import { Engine, type State } from "../cli/engine.ts";
 import { nameOf, secretOf } from "../cli/inventory.ts";
-import { post } from "../provider/vendors/slack.ts";
+import { send } from "../provider/notify/send.ts";
+import { Settings } from "../provider/settings.ts";
 import { addSummary, CiError, readOptions, script, setOutput } from "./context.ts";
 
 const hour = 3_600_000;
@@ -12,6 +13,7 @@ const nightly = 2 * 60 + 17;
 
 export interface Coming {
   secret: string;
+  class: string;
   owner: string;
   /** RFC 3339. */
   dueAt: string;
@@ -34,7 +36,9 @@ export function coming(state: State, now: Date, ahead = 48): Coming[] {
     const at = nextRun(earliest);
     if (at > now.getTime() + ahead * hour) return [];
     const secret = secretOf(nameOf(urn)) ?? nameOf(urn);
-    return [{ secret, owner: text(inputs["owner"]), dueAt: text(inputs["dueAt"]), at: iso(at) }];
+    return [
+      { secret, class: text(inputs["class"]), owner: text(inputs["owner"]), dueAt: text(inputs["dueAt"]), at: iso(at) },
+    ];
   });
   return found.sort((a, b) => a.at.localeCompare(b.at) || a.secret.localeCompare(b.secret));
 }
@@ -64,17 +68,27 @@ async function main(): Promise<void> {
   if (list.length === 0) return addSummary(env, `Nothing rotates in ${stack} within two days.`);
   const lines = list.map(({ secret, owner, dueAt, at }) => `${at}: ${secret} (due ${dueAt.slice(0, 10)}; ${owner})`);
   addSummary(env, [`### Coming rotations: ${stack}`, "", ...lines.map((line) => `- ${line}`)].join("\n"));
-  const url = env["SLACK_WEBHOOK_URL"];
-  if (!url) throw new CiError("SLACK_WEBHOOK_URL is not set, so nobody was told. Put it in Vault's entry for CI.");
-  const why = await post(
-    url,
-    [
-      `Secret rotation: coming up in ${stack}, earliest start in UTC`,
-      ...lines.map((line) => `• ${line}`),
-      "Two people must approve each production run.",
-    ].join("\n"),
-  );
-  if (why) throw new CiError(`The notice could not be sent: ${why}. Run this workflow again.`);
+  // Its channels and routes come by the environment: this runs beside the stack, not in it.
+  const settings = new Settings();
+  settings.configure({});
+  const contacts = settings.contacts();
+  if (!contacts.slackWebhookUrl && !contacts.smtpUrl)
+    throw new CiError("SLACK_WEBHOOK_URL is not set, so nobody was told. Put it in Vault's entry for CI.");
+  const environment = stack.split("/").pop() ?? stack;
+  const told = list.map(({ secret, class: level }, at) => ({
+    kind: "ahead" as const,
+    ...{ secret, class: level, environment },
+    text: lines[at] ?? secret,
+  }));
+  const approvals = {
+    kind: "ahead" as const,
+    secret: "",
+    class: "",
+    environment,
+    text: "Two people must approve each production run.",
+  };
+  const why = await send(contacts, environment, environment === "production" ? [...told, approvals] : told);
+  if (why.length > 0) throw new CiError(`The notice could not be sent: ${why.join("; ")}. Run this workflow again.`);
 }
 
 if (import.meta.main) await script(main);

@@ -27,7 +27,7 @@ const headings: Record<NoticeKind, string> = {
   failed: "Secret rotation: FAILED, what was in use stays valid",
   overdue: "Secret rotation: OVERDUE, a person is needed",
   soon: "Secret rotation: a person is needed soon",
-  ahead: "Secret rotation: coming up, earliest start in UTC",
+  ahead: "Secret rotation: coming up in <environment>, earliest start in UTC",
   restored: "Secret rotation: went back to an earlier value",
   before: "Secret rotation: starting",
   after: "Secret rotation: done and verified",
@@ -46,7 +46,9 @@ const marks: Record<NoticeKind, string> = {
 export function sections(lines: readonly Line[]): { kind: NoticeKind; heading: string; lines: string[] }[] {
   return kinds.flatMap((kind) => {
     const mine = [...new Set(lines.filter((line) => line.kind === kind).map(({ text }) => text))];
-    return mine.length > 0 ? [{ kind, heading: headings[kind], lines: mine }] : [];
+    const environment = lines.find((line) => line.kind === kind)?.environment ?? "";
+    const heading = headings[kind].replace("<environment>", environment);
+    return mine.length > 0 ? [{ kind, heading, lines: mine }] : [];
   });
 }
 

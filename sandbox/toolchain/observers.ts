@@ -46,3 +46,16 @@ export async function ensurePrometheus(
   step.done(version);
   return { prometheus, promtool: join(dirname(prometheus), "promtool"), version };
 }
+
+/** The path of a Pushgateway, installed first if it is missing; its service is never started. Errors as with `ensureServers`. */
+export async function ensurePushgateway(
+  step = reporter().step("pushgateway"),
+  search: ServerSearch = {},
+): Promise<string> {
+  const find = (): string | undefined => findOnPath("prometheus-pushgateway", search.path);
+  await installOnce(() => (find() === undefined ? ["prometheus-pushgateway"] : []), step, search);
+  const path = find();
+  if (path === undefined) throw new Error("prometheus-pushgateway was installed, but is not on PATH");
+  step.done(await versionOf(path, /version (\S+)/));
+  return path;
+}

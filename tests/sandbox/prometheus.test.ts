@@ -7,13 +7,13 @@ import { execa } from "execa";
 import type { Facts } from "../../metrics/facts.ts";
 import { Reads } from "../../metrics/reads.ts";
 import { serve } from "../../metrics/serve.ts";
-import { text } from "../../metrics/write.ts";
+import { push, text } from "../../metrics/write.ts";
 import { gather } from "../../report/gather.ts";
 import { Supervisor } from "../../sandbox/servers/process.ts";
 import { freePort } from "../../sandbox/servers/ports.ts";
 import { startVault, type Vault } from "../../sandbox/servers/vault.ts";
-import { waitFor } from "../../sandbox/servers/wait.ts";
-import { ensurePrometheus, type Prometheus } from "../../sandbox/toolchain/observers.ts";
+import { answers, waitFor } from "../../sandbox/servers/wait.ts";
+import { ensurePrometheus, ensurePushgateway, type Prometheus } from "../../sandbox/toolchain/observers.ts";
 import { startPrometheus, type Running } from "../support/prometheus.ts";
 import { buildTimeoutMs, newDir, toolchain } from "./support.ts";
 
@@ -104,6 +104,33 @@ describe("alerts and metrics in a real Prometheus", () => {
   it("are metrics that promtool finds no fault with, as node_exporter reads them", async () => {
     const checked = await execa(tools.promtool, ["check", "metrics"], { input: await text(ill) });
     assert.equal(`${checked.stdout}${checked.stderr}`, "");
+  });
+
+  it("are taken by a real Pushgateway, and replaced by the next push of the same stack", async () => {
+    const binary = await ensurePushgateway();
+    const address = `127.0.0.1:${await freePort()}`;
+    const gateway = execa(binary, [`--web.listen-address=${address}`], { reject: false });
+    try {
+      await waitFor(() => answers(`http://${address}/-/ready`), { what: "the Pushgateway" });
+      await push(ill, `http://${address}`);
+      await push(well, `http://${address}/`);
+      await push({ ...ill, secrets: ill.secrets.slice(0, 1) }, `http://${address}`);
+      const held = await (await fetch(`http://${address}/metrics`)).text();
+      const series = held.split("\n").filter((line) => line.startsWith("rotation_secret_generation{"));
+      assert.deepEqual(series.map((line) => /stack="(\w+)"/.exec(line)?.[1]).sort(), [
+        "production",
+        "staging",
+        "staging",
+      ]);
+      assert.ok(series.every((line) => line.includes('job="secret-rotation"')));
+    } finally {
+      gateway.kill();
+      await gateway;
+    }
+    await assert.rejects(
+      push(ill, `http://${address}`),
+      /The Pushgateway at 127\.0\.0\.1:\d+ did not take the metrics/,
+    );
   });
 
   it("fires each alert for the stack that is ill, and none for the one that is well", async function () {
