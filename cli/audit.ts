@@ -43,6 +43,7 @@ export async function openAudit(
     const record = async (entries: AuditEntry[]): Promise<void> => void (await trail.record(entries));
     return { open, stack, record };
   } catch (error) {
+    if (error instanceof Failure) throw error;
     throw new UsageError((error as Error).message);
   }
 }

@@ -54,7 +54,10 @@ await serve({
     vendorNamesKept,
   ].map((resource) => notices.of(auditing.of(resource))),
   functions: {
-    "rotation:index:preflight": (args) => preflight(settings, args),
+    "rotation:index:preflight": async (args) => {
+      const [{ problems }, more] = await Promise.all([preflight(settings, args), auditing.problems()]);
+      return { problems: [...(problems as string[]), ...more] };
+    },
     "rotation:index:vendorNames": (args) => vendorNames(settings, args),
   },
   checkConfig: (inputs) => ({

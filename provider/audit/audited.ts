@@ -7,7 +7,8 @@ import { text } from "../resources/inputs.ts";
 import { Facts, secretOf } from "./facts.ts";
 import { openTrail } from "./open.ts";
 import { auditRun, stackOf } from "./run.ts";
-import { entriesOf, isAudited, type Step } from "./steps.ts";
+import type { Step } from "./makers.ts";
+import { entriesOf, isAudited } from "./steps.ts";
 import { Trail } from "./trail.ts";
 
 /** The trail of a provider: opened with the first step, since only a URN names the stack. */
@@ -19,6 +20,18 @@ export class Auditing {
 
   constructor(settings: Settings) {
     this.#settings = settings;
+  }
+
+  /** What is wrong with the trail, as far as can be told without writing: a sentence, or nothing. */
+  async problems(): Promise<string[]> {
+    try {
+      // Which stack it is only a URN tells; that does not change what is asked here.
+      const open = openTrail(this.#settings, "preflight/preflight");
+      await Promise.all([open?.store.head(), open?.signer.sign(["0".repeat(64)])]);
+      return [];
+    } catch (error) {
+      return [`The audit trail cannot be written: ${(error as Error).message}`];
+    }
   }
 
   /** The same resource, with its steps recorded; with the setting `off`, as it was. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { link, type Happened } from "../../../provider/audit/chain.ts";
 import { emptyHead, type AuditEntry, type AuditRecord } from "../../../provider/audit/record.ts";
 import { csv, liveAt, rotationsOf } from "../../../provider/audit/rotations.ts";
-import { entriesOf, type Step } from "../../../provider/audit/steps.ts";
+import type { Step } from "../../../provider/audit/makers.ts";
+import { entriesOf } from "../../../provider/audit/steps.ts";
 import { fingerprint } from "../../../provider/proof.ts";
 import { Secret } from "../../../provider/wire/values.ts";
 
