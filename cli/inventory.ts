@@ -141,6 +141,8 @@ function judge(
     const soon = Date.parse(text(schedule["dueAt"])) < now.getTime() + fetchDays * day;
     const secret = text(schedule["secret"]).replace(/^[^/]*\//, "");
     if (overdue || soon) return { state: overdue ? "overdue" : "due", why: `type: rotate hand-over ${secret}` };
+    if (Number(revocation?.["held"] ?? 0) > 0)
+      return { state: "held", why: `its previous credential is not revoked: ${text(revocation?.["reason"])}` };
     return { state: "ok", why: "" };
   }
   try {
