@@ -106,7 +106,6 @@ async function prepareVault(vault: Vault, options: IntelliflowOptions): Promise<
   if (!("transit/" in data)) await vault.call("POST", "sys/mounts/transit", { type: "transit" });
   // A key that is there stays as it is.
   await vault.call("POST", `transit/keys/${transitKey}`, {});
-  if (await hasSecret(options.kubernetes, "vault")) return;
   const policy = readFileSync(new URL("../vault/policies/consumer-read.hcl", import.meta.url), "utf8");
   await vault.call("PUT", "sys/policies/acl/intelliflow-consumer", { policy });
   const { auth } = await vault.call<{ auth: { client_token: string } }>("POST", "auth/token/create-orphan", {
@@ -114,7 +113,8 @@ async function prepareVault(vault: Vault, options: IntelliflowOptions): Promise<
     period: "768h",
     display_name: "intelliflow",
   });
-  await createSecret(options.kubernetes, "vault", { VAULT_TOKEN: auth.client_token });
+  // A new one at each start, when every pod's process starts anew too.
+  await writeSecret(options.kubernetes, "vault", { VAULT_TOKEN: auth.client_token });
 }
 
 async function prepareDatabase(postgres: Postgres, vault: Vault, options: IntelliflowOptions): Promise<void> {
@@ -153,21 +153,15 @@ async function prepareDatabase(postgres: Postgres, vault: Vault, options: Intell
   // A token of a partner that a form of the application has put into Vault, encrypted.
   const [crm] = data.batch_results;
   await vault.call("POST", "secret/data/intelliflow/integrations", { data: { crm_token: crm?.ciphertext } });
-  await createSecret(options.kubernetes, "database", {
+  await writeSecret(options.kubernetes, "database", {
     DATABASE_URL: postgresUrl(login, password, postgres.port, database),
   });
   // Last: whether it is there says whether all of this was done.
   await run(`alter database ${draft} rename to ${database}`);
 }
 
-async function hasSecret({ client }: Kubernetes, name: string): Promise<boolean> {
-  return (
-    (await client.call("GET", `/api/v1/namespaces/${namespace}/secrets/${name}`, { accept: [404] })).status === 200
-  );
-}
-
-/** As with `kubectl create secret`. */
-async function createSecret({ client }: Kubernetes, name: string, data: Record<string, string>): Promise<void> {
+/** As with `kubectl create secret`, or `kubectl replace` when it is there. */
+async function writeSecret({ client }: Kubernetes, name: string, data: Record<string, string>): Promise<void> {
   const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")]);
   const body = { apiVersion: "v1", kind: "Secret", metadata: { name }, data: Object.fromEntries(encoded) as object };
   const path = `/api/v1/namespaces/${namespace}/secrets`;

@@ -1,13 +1,12 @@
 // Runs the programs of pods for real, in the place of a node's kubelet and of kube-proxy: one process for each pod, with
 // the environment of its Secrets as they are when it starts, ConfigMaps as files that follow their changes, readiness
 // by a probe, and a service's address that reaches ready pods only. Secrets changed later reach a pod by its restart.
-import { mkdirSync, rmSync, writeFileSync, renameSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeError, Unreachable, type KubeClient } from "../plugins/kubernetes/client.ts";
 import type { Launch, Running } from "../simulators/platform.ts";
 import { ServiceProxy, type Target } from "../simulators/proxy.ts";
 import { programAnnotation } from "./kwok-stages.ts";
+import { PodFiles, type Pod } from "./pod-files.ts";
 import { answers } from "./wait.ts";
 
 export interface Program {
@@ -19,7 +18,7 @@ export interface Program {
 }
 
 export interface KubeletOptions {
-  client: KubeClient;
+  client: Pick<KubeClient, "call">;
   namespace: string;
   /** By the name in the pods' annotation `sandbox/program`. */
   programs: Record<string, Program>;
@@ -27,23 +26,10 @@ export interface KubeletOptions {
   dir: string;
 }
 
-interface Container {
-  name: string;
-  image: string;
-  env?: { name: string; value?: string }[];
-  envFrom?: { secretRef?: { name: string; optional?: boolean } }[];
-  volumeMounts?: { name: string; mountPath: string }[];
-}
-interface Pod {
-  metadata: { name: string; uid: string; deletionTimestamp?: string; annotations?: Record<string, string> };
-  spec: { nodeName?: string; containers: Container[]; volumes?: { name: string; configMap?: { name: string } }[] };
-}
-
 /** One pod that this kubelet has taken on. */
 interface Run extends Target {
   pod: Pod;
   program: string;
-  mounts: string;
   running: Running | undefined;
   ready: boolean;
   leaving: boolean;
@@ -56,12 +42,15 @@ export class Kubelet {
   readonly #proxies = new Map<string, ServiceProxy>();
   /** By uid. */
   readonly #runs = new Map<string, Run>();
-  readonly #files = new Map<string, string>();
+  readonly #files: PodFiles;
+  /** What goes on for single pods. */
+  readonly #tasks = new Set<Promise<void>>();
   #stopped = false;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: KubeletOptions) {
     this.#options = options;
+    this.#files = new PodFiles(options.client, options.namespace, options.dir);
   }
 
   /** Begins to look after pods, and resolves when every service can be reached (by 503 until its first pod is ready). */
@@ -83,6 +72,7 @@ export class Kubelet {
     this.#stopped = true;
     await this.#loops;
     await Promise.all([...this.#runs.values()].map(async ({ running }) => running?.stop()));
+    await Promise.all(this.#tasks);
     await Promise.all([...this.#proxies.values()].map((proxy) => proxy.stop()));
   }
 
@@ -116,10 +106,14 @@ export class Kubelet {
   }
 
   #begin(pod: Pod, program: string): void {
-    const mounts = join(this.#options.dir, pod.metadata.uid);
-    const run: Run = { pod, program, mounts, port: 0, inFlight: 0, running: undefined, ready: false, leaving: false };
+    const run: Run = { pod, program, port: 0, inFlight: 0, running: undefined, ready: false, leaving: false };
     this.#runs.set(pod.metadata.uid, run);
-    void this.#keep(run);
+    this.#background(this.#keep(run));
+  }
+
+  #background(work: Promise<void>): void {
+    const task = work.finally(() => this.#tasks.delete(task));
+    this.#tasks.add(task);
   }
 
   /** Keeps a process for the pod; one that ends is started again, later each time, with the Secrets as they are then. */
@@ -127,14 +121,15 @@ export class Kubelet {
     for (let pause = 500; !this.#gone(run); pause = Math.min(10_000, pause * 2)) {
       try {
         await this.#report(run, false);
-        const env = await this.#environment(run);
+        const env = await this.#files.environment(run.pod);
         if (this.#gone(run)) return;
         const running = await this.#program(run).launch(env, { index: 0, deployId: run.pod.metadata.name });
         [run.running, run.port] = [running, running.port];
-        if (await this.#untilReady(run, running)) await this.#serve(run);
+        if (this.#gone(run)) await running.stop();
+        else if (await this.#untilReady(run, running)) await this.#serve(run);
         await running.exited;
-      } catch (error) {
-        if (!(error instanceof Unreachable || error instanceof KubeError)) throw error;
+      } catch {
+        // The API server is away, or the process cannot be started now: the pod is not ready, and is tried again.
       }
       run.ready = false;
       this.#switch(run.program);
@@ -186,7 +181,7 @@ export class Kubelet {
     if (run.leaving) return;
     run.leaving = true;
     this.#switch(run.program);
-    void (async () => {
+    const work = async (): Promise<void> => {
       const deadline = Date.now() + drainMs;
       while (run.inFlight > 0 && Date.now() < deadline) await sleep(10);
       await run.running?.stop();
@@ -196,9 +191,9 @@ export class Kubelet {
           () => sleep(300).then(() => false),
         );
       this.#runs.delete(run.pod.metadata.uid);
-      for (const file of this.#files.keys()) if (file.startsWith(run.mounts)) this.#files.delete(file);
-      rmSync(run.mounts, { recursive: true, force: true });
-    })();
+      this.#files.remove(run.pod);
+    };
+    this.#background(work());
   }
 
   async #forget({ metadata: { name, uid } }: Pod): Promise<void> {
@@ -225,38 +220,7 @@ export class Kubelet {
     });
   }
 
-  async #environment(run: Run): Promise<Record<string, string>> {
-    const [container] = run.pod.spec.containers;
-    const env: Record<string, string> = {};
-    for (const { secretRef } of container?.envFrom ?? [])
-      for (const [key, value] of Object.entries(secretRef ? await this.#data("secrets", secretRef.name) : {}))
-        env[key] = Buffer.from(value, "base64").toString();
-    for (const { name, value = "" } of container?.env ?? []) env[name] = value;
-    await this.#mount(run);
-    return { ...env, CONTAINER_SANDBOX_MOUNT_POINT: run.mounts };
-  }
-
-  async #data(kind: "secrets" | "configmaps", name: string): Promise<Record<string, string>> {
-    const { body } = await this.#options.client.call("GET", this.#path(kind, name), { accept: [404] });
-    return (body["data"] ?? {}) as Record<string, string>;
-  }
-
   async #sync(): Promise<void> {
-    for (const run of this.#runs.values()) if (!run.leaving && run.running) await this.#mount(run);
-  }
-
-  /** Brings mounted files to what their ConfigMaps say. */
-  async #mount({ pod, mounts }: Run): Promise<void> {
-    for (const { name, mountPath } of pod.spec.containers[0]?.volumeMounts ?? []) {
-      const source = pod.spec.volumes?.find((volume) => volume.name === name)?.configMap;
-      for (const [key, text] of Object.entries(source ? await this.#data("configmaps", source.name) : {})) {
-        const file = join(mounts, mountPath, key);
-        if (this.#files.get(file) === text) continue;
-        mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-        writeFileSync(`${file}.new`, text, { mode: 0o600 });
-        renameSync(`${file}.new`, file);
-        this.#files.set(file, text);
-      }
-    }
+    for (const run of this.#runs.values()) if (!run.leaving && run.running) await this.#files.mount(run.pod);
   }
 }
