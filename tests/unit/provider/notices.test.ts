@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { Notices } from "../../../provider/notices.ts";
+import { notice } from "../../../provider/resources/notice.ts";
+import { Settings } from "../../../provider/settings.ts";
+import type { Properties, Resource } from "../../../provider/wire/contract.ts";
+import { SlackSimulator } from "../../../sandbox/simulators/slack.ts";
+
+const log = { info: () => undefined, warn: () => undefined };
+const urn = (type: string, name: string): string => `urn:pulumi:staging::secret-rotation::${type}::${name}`;
+
+describe("notices of one run", () => {
+  let slack: SlackSimulator;
+  let notices: Notices;
+  let resource: Resource;
+  let schedule: Resource;
+  const warnings: string[] = [];
+  const texts = (): string[] => slack.messages.map(({ payload }) => String(payload["text"]));
+
+  beforeEach(async () => {
+    slack = await new SlackSimulator({}).start();
+    const settings = new Settings();
+    settings.configure({ slackWebhookUrl: slack.webhookUrl(), now: "2027-03-01T03:00:00Z" });
+    notices = new Notices(settings);
+    resource = notices.of(notice(notices, () => settings.now()));
+    // A schedule, as far as notices look at one: its inputs are what it decided.
+    schedule = notices.of({
+      token: "rotation:index:Schedule",
+      check: ({ inputs }) => ({ inputs }),
+      create: async () => ({ id: "", outputs: {} }),
+    });
+    warnings.length = 0;
+  });
+  afterEach(() => slack.stop());
+
+  async function decided(secret: string, window: string, before?: string): Promise<void> {
+    const inputs = { secret, class: "HIGH", window, generation: 1 };
+    const oldInputs = before === undefined ? undefined : { ...inputs, window: before };
+    const name = `${secret}/schedule`;
+    await schedule.check?.({ urn: urn(schedule.token, name), name, log, inputs, oldInputs });
+  }
+  const say = async (phase: string, secret: string, more: Properties = {}, preview = false): Promise<void> => {
+    const name = `${secret}/notice-${phase}`;
+    const warn = (message: string): void => void warnings.push(message);
+    const inputs = { phase, secret, environment: "staging", window: "w", forced: 1, dueAt: "2027-04-01", ...more };
+    await resource.create({ urn: urn(resource.token, name), name, log: { ...log, warn }, inputs, preview, timeout: 0 });
+  };
+
+  it("begin with one message that names whatever is going to rotate, whenever its own turn comes", async () => {
+    await decided("visapi/A", "2027-03-01", "2027-02-01");
+    await decided("visapi/B", "2027-03-01", "2027-02-01");
+    await decided("visapi/IDLE", "2027-02-01", "2027-02-01");
+    await say("before", "visapi/A");
+    assert.deepEqual(texts(), ["Secret rotation: starting\n• visapi/A (staging)\n• visapi/B (staging)"]);
+    await say("before", "visapi/B");
+    assert.equal(slack.messages.length, 1);
+  });
+
+  it("end with one message, the failures first, once nothing is under way", async () => {
+    await say("after", "visapi/A");
+    notices.failed(urn("x", "visapi/B/verification"), "visapi/B is not proven in use");
+    await say("due", "visapi/C", { stage: "overdue" });
+    assert.deepEqual(texts(), []);
+    await notices.flush(false);
+    assert.equal(slack.messages.length, 1);
+    assert.deepEqual(
+      texts()[0]
+        ?.split("\n")
+        .filter((line) => line !== ""),
+      [
+        "Secret rotation: FAILED, what was in use stays valid",
+        "• visapi/B/verification: visapi/B is not proven in use",
+        "Secret rotation: OVERDUE, a person is needed",
+        "• visapi/C (staging) was due on 2027-04-01: rotate hand-over C",
+        "Secret rotation: done and verified",
+        "• visapi/A (staging), next due 2027-04-01",
+      ],
+    );
+    await notices.flush(true);
+    assert.equal(slack.messages.length, 1, "nothing is said twice");
+  });
+
+  it("wait for a step that goes on when a person interrupts the run", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const slow = notices.of({
+      token: "rotation:render:Deploy",
+      create: async () => (await promise, { id: "1", outputs: {} }),
+    });
+    const deploying = slow.create({
+      urn: urn("d", "visapi/A/rollout-api"),
+      name: "",
+      log,
+      inputs: {},
+      preview: false,
+      timeout: 0,
+    });
+    await say("after", "visapi/B");
+    await notices.flush(false);
+    assert.deepEqual(texts(), []);
+    resolve();
+    await deploying;
+    await notices.flush(true);
+    assert.equal(slack.messages.length, 1);
+  });
+
+  it("say nothing in a preview or of a run that did nothing, and warn of a channel that is broken", async () => {
+    await say("before", "visapi/A", {}, true);
+    await notices.flush(true);
+    assert.deepEqual(texts(), []);
+    slack.revokeWebhook("T00000000", "B00000000");
+    await say("before", "visapi/A");
+    await say("after", "visapi/A");
+    assert.equal(warnings.length, 2);
+    assert.match(
+      warnings[0] ?? "",
+      /^The notice about visapi\/A could not be sent: Slack answered 40[34]. The rotation goes on.$/,
+    );
+  });
+});
