@@ -1,7 +1,7 @@
 // A project of its own in a temporary folder, for tests of the policy pack on the real engine: no server, a state on
 // disk, and a program that the test writes.
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { pathPrefix } from "../../sandbox/environment.ts";
@@ -35,8 +35,11 @@ export class Policed {
   static async of(cwd: string): Promise<Policed> {
     const folder = await mkdtemp(join(tmpdir(), "program-"));
     await mkdir(join(folder, "state"));
-    const project = new Policed(folder, cwd, await ensureToolchain());
-    project.env = { PULUMI_OPTION_CONFIG_FILE: join(folder, "Pulumi.main.yaml") };
+    // A copy, since `pulumi config set` writes beside the program.
+    await cp(cwd, join(folder, "program"), { recursive: true });
+    await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+    await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+    const project = new Policed(folder, join(folder, "program"), await ensureToolchain());
     const { code, output } = await project.pulumi("stack", "init", "main");
     if (code !== 0) throw new Error(output);
     return project;
