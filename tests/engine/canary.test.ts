@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configFile, pulumi } from "../../sandbox/stack.ts";
-import { ArgumentWatch, Canaries } from "../support/traces.ts";
+import { LeakGate } from "../support/leaks.ts";
+import { Canaries } from "../support/traces.ts";
 import { World, type Run } from "../support/world.ts";
 
 const overlap = { graceHours: 1 };
@@ -16,7 +17,7 @@ describe("canaries on the real engine", () => {
   let world: World;
   const canaries = new Canaries();
   const said: [where: string, text: string][] = [];
-  let watch: ArgumentWatch;
+  let gate: LeakGate;
 
   before(async function () {
     this.timeout(1_800_000);
@@ -27,10 +28,10 @@ describe("canaries on the real engine", () => {
       if (!name.endsWith("Id")) canaries.plant(name, value);
     const { VAULT_TOKEN: token } = world.sandbox.env;
     canaries.plant("VAULT_TOKEN", token);
-    watch = new ArgumentWatch();
+    gate = new LeakGate(world);
   });
   after(async () => {
-    watch.stop();
+    gate.stop();
     await world.stop();
   });
   beforeEach(() => {
@@ -49,6 +50,7 @@ describe("canaries on the real engine", () => {
       canaries.plant(`${name} in Vault after ${what}`, await world.vaultField(`visapi/${name}`, "value"));
     }
     canaries.plant(`CRON_SECRET at Vercel after ${what}`, vercel.envVar(project, "CRON_SECRET"));
+    await gate.collect();
     for (const environment of [undefined, "production"])
       try {
         canaries.plant(
@@ -143,10 +145,14 @@ describe("canaries on the real engine", () => {
     assert.deepEqual([...canaries.found], []);
   });
 
-  it("leave none in the arguments of any process", () => {
-    assert.ok([...watch.lines].some((line) => line.includes("pulumi")));
-    canaries.search("the arguments of a process", [...watch.lines].join("\n"));
+  it("leave none in the arguments of any process, and in the environment of a run's only what the run was given", () => {
+    assert.ok([...gate.watch.arguments].some((line) => line.includes("pulumi")));
+    assert.ok([...gate.watch.environments].some((variable) => variable.startsWith("ROTATION_NOW=")));
+    canaries.search("the arguments of a process", [...gate.watch.arguments].join("\n"));
     assert.deepEqual([...canaries.found], []);
+    assert.ok(gate.count > 10, `only ${gate.count} values`);
+    gate.searchProcesses();
+    assert.deepEqual(gate.found, []);
   });
 
   it("would be found, in every form", () => {
@@ -159,6 +165,9 @@ describe("canaries on the real engine", () => {
       Buffer.from(value).toString("hex"),
       ...["", "x", "xy"].map((before) => Buffer.from(`${before}${value}tail`).toString("base64")),
       Buffer.from(`x${value}`).toString("base64url"),
+      [...value].reverse().join(""),
+      [...value].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join(""),
+      [...value].map((letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join(""),
     ]) {
       probe.found.clear();
       probe.search("here", `some ${text} text`);

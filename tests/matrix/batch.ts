@@ -38,7 +38,14 @@ export interface Attempt {
   before: ReadonlyMap<string, number>;
   ends: boolean;
   /** What belongs to the whole of the attempt, beside or in place of faults at calls. */
-  around?: { env?: Record<string, string>; start?: () => Promise<void>; stop?: () => Promise<void> };
+  around?: {
+    env?: Record<string, string>;
+    start?: () => Promise<void>;
+    /** Behind the run with the fault. */
+    stop?: () => Promise<void>;
+    /** Once everything has been looked at. */
+    end?: () => void;
+  };
 }
 
 const mostRuns = 4;
@@ -98,6 +105,7 @@ export async function attempt(
   field.world.sandbox.simulators.effects.clear();
   const refused = field.users.take();
   field.world.now = later(runs);
+  around?.end?.();
   return {
     met: cells.filter((cell) => met.has(cell)),
     missed: cells.filter((cell) => !met.has(cell)),

@@ -67,12 +67,17 @@ export interface BatchLimits {
   most: number;
   /** Of those, kills: each ends a run. */
   kills: number;
+  /** Of those, at one server. @default a quarter */
+  perVendor?: number;
   /** Of those, time-outs: each takes as long as the answer is kept back. */
   hangs: number;
 }
 
 /** Takes cells of one phase that can be tried in one go: each at another call, few of one vendor at a time. */
-export function takeBatch(waiting: Cell[], { most, kills, hangs }: BatchLimits): Cell[] {
+export function takeBatch(
+  waiting: Cell[],
+  { most, kills, hangs, perVendor = Math.max(2, Math.ceil(most / 4)) }: BatchLimits,
+): Cell[] {
   const batch: Cell[] = [];
   const [first] = waiting;
   if (!first) return batch;
@@ -84,7 +89,7 @@ export function takeBatch(waiting: Cell[], { most, kills, hangs }: BatchLimits):
       !cell.alone &&
       cell.phase === first.phase &&
       count(({ name }) => name === cell.name) === 0 &&
-      count(({ vendor }) => vendor === cell.vendor) < Math.max(2, Math.ceil(most / 4)) &&
+      count(({ vendor }) => vendor === cell.vendor) < perVendor &&
       (!isKill(cell.kind) || count(({ kind }) => isKill(kind)) < kills) &&
       (cell.kind !== "time-out" || count(({ kind }) => kind === "time-out") < hangs);
     if (fits) batch.push(...waiting.splice(index, 1));

@@ -74,7 +74,7 @@ try {
   const file = matrix.write();
   await matrix.close();
   log(`results are in ${file}`);
-  const table = drawTable(values.out, values.table ? join(repository, "docs", "fault-matrix.md") : undefined);
+  const table = await drawTable(values.out, values.table ? join(repository, "docs", "fault-matrix.md") : undefined);
   console.log(table);
 }
 const wrong = matrix.results.filter(({ runs, refused, leaked }) => runs === null || refused.length || leaked.length);

@@ -84,13 +84,19 @@ export class Matrix {
   }
 
   /** The world at hand; a new one has been through its first run. */
-  async settled(): Promise<{ field: Field; gate: LeakGate }> {
+  async settled(phase?: Phase): Promise<{ field: Field; gate: LeakGate }> {
     if (this.#field && this.#gate) return { field: this.#field, gate: this.#gate };
     const { field, gate } = await this.fresh();
     const run = await field.run([]);
     if (run.code !== 0) throw new Error(`the first run failed without any fault:\n${run.output}`);
-    await gate.collect();
     await field.users.arrive();
+    if (phase === "revocation") {
+      // There must be something to end.
+      const rotation = await field.run([], [], { now: field.world.later(days) });
+      if (rotation.code !== 0) throw new Error(`the rotation failed without any fault:\n${rotation.output}`);
+      field.world.now = field.world.later(days);
+    }
+    await gate.collect();
     return { field, gate };
   }
 
@@ -153,7 +159,7 @@ export class Matrix {
 
   async #batch(phase: Phase): Promise<void> {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
-    const { field, gate } = phase === "first run" ? await this.fresh() : await this.settled();
+    const { field, gate } = phase === "first run" ? await this.fresh() : await this.settled(phase);
     if (phase !== "first run") {
       await field.users.arrive();
       await quiet();

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { format } from "prettier";
 import { kinds } from "./calls.ts";
 import { distinctNames } from "./names.ts";
 import type { Result } from "./matrix.ts";
@@ -30,7 +31,7 @@ interface Counts {
  * Reads every `results-*.json` of a folder. @param file where to write it as well
  * @returns the report, Markdown
  */
-export function drawTable(out: string, file: string | undefined): string {
+export async function drawTable(out: string, file: string | undefined): Promise<string> {
   const files = readdirSync(out)
     .filter((name) => /^results-.*\.json$/.test(name))
     .map((name) => JSON.parse(readFileSync(join(out, name), "utf8")) as File);
@@ -41,7 +42,7 @@ export function drawTable(out: string, file: string | undefined): string {
   const calls = distinctNames(files.flatMap(({ recordings }) => recordings));
   const touched = new Set(cells.map(({ phase, call }) => `${phase} ${call}`)).size;
   const planned = Math.max(...files.map((each) => each.planned), 0);
-  const text = [
+  const draft = [
     "# Fault matrix",
     "",
     "Written by `npm run matrix` (tests/matrix/): every external call of a first run, a rotation and the revocations behind",
@@ -90,6 +91,7 @@ export function drawTable(out: string, file: string | undefined): string {
     ...troubles(results),
     "",
   ].join("\n");
+  const text = await format(draft, { parser: "markdown", printWidth: 120 });
   if (file) writeFileSync(file, text);
   return text;
 }

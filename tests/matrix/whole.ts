@@ -104,6 +104,7 @@ function wholes(vendors: readonly string[]): Whole[] {
             disk.empty();
             await hook.stop();
           },
+          end: () => disk.unmount(),
         };
       },
     },

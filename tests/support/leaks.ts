@@ -46,17 +46,6 @@ export class ProcessWatch {
   }
 }
 
-/** Values that a run is given in its environment by right: they are no leak there, and are one everywhere else. */
-export function givenTo(env: Record<string, string>): Set<string> {
-  const given = new Set(Object.values(env));
-  // A connection string carries its password.
-  for (const value of Object.values(env)) {
-    const password = URL.canParse(value) ? new URL(value).password : "";
-    if (password) given.add(decodeURIComponent(password));
-  }
-  return given;
-}
-
 /** Every secret value that a world holds now, by a name that tells where: Vault's entries, vendors, the sandbox's own. */
 export async function valuesOf(world: World, folders: readonly string[]): Promise<Map<string, string>> {
   const found = new Map<string, string>();
@@ -96,12 +85,15 @@ export class LeakGate {
   readonly #made = new Canaries();
   readonly #files = new Map<string, number>();
   readonly #world: World;
-  readonly #given: Set<string>;
+  /** What a run is given in its environment by right: no leak there, and one everywhere else. */
+  readonly #given: string;
 
   constructor(world: World, everyMs?: number) {
     this.#world = world;
     this.watch = new ProcessWatch(world.dir, everyMs);
-    this.#given = givenTo(world.sandbox.env);
+    this.#given = Object.values(world.sandbox.env)
+      .flatMap((value) => [value, decoded(value)])
+      .join("\n");
   }
 
   get found(): string[] {
@@ -118,7 +110,7 @@ export class LeakGate {
       if (this.#known.has(value) || value.length < 12) continue;
       this.#known.add(value);
       this.canaries.plant(name, value);
-      if (!this.#given.has(value)) this.#made.plant(name, value);
+      if (!this.#given.includes(value)) this.#made.plant(name, value);
     }
   }
 
@@ -147,5 +139,14 @@ export class LeakGate {
 
   stop(): void {
     this.watch.stop();
+  }
+}
+
+/** A connection string as its parts read. */
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
   }
 }

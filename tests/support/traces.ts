@@ -68,24 +68,3 @@ export class Canaries {
     return files;
   }
 }
-
-/** Collects the command lines of all processes of the machine until it is stopped. */
-export class ArgumentWatch {
-  readonly lines = new Set<string>();
-  readonly #timer = setInterval(() => this.#sample(), 40);
-
-  #sample(): void {
-    for (const entry of readdirSync("/proc")) {
-      if (!/^\d+$/.test(entry)) continue;
-      try {
-        this.lines.add(readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " "));
-      } catch {
-        // It ended meanwhile.
-      }
-    }
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-}

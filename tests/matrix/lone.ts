@@ -1,0 +1,204 @@
+// Every fault at every call that one issued credential makes at its own service, through rotation and revocation: the
+// matrix without the engine, which takes a second where a run takes half a minute.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { credentialKinds } from "../../provider/credentials/index.ts";
+import type { CredentialKind } from "../../provider/credentials/kind.ts";
+import { text } from "../../provider/resources/inputs.ts";
+import { Settings } from "../../provider/settings.ts";
+import { Secret, type Properties } from "../../provider/wire/values.ts";
+import { cellsOf, isKill, type Cell, type Phase } from "./cells.ts";
+import type { Kind } from "./calls.ts";
+import { holderOf, kill } from "./processes.ts";
+import { pack, runLone, unpack, type LoneRun, type LoneState } from "./lone-step.ts";
+import type { Wire } from "./wire.ts";
+
+export interface LoneOptions {
+  kind: string;
+  /** As the stack reaches the service: through the proxies. */
+  args: Properties;
+  settings: Record<string, string>;
+  /** As consumers and checks reach it. */
+  direct: { args: Properties; settings: Record<string, string> };
+  /** How many credentials of this stack the service accepts. */
+  live: () => Promise<number>;
+  /** For how long a use counts at the service, milliseconds: the old credential is tried, then revoked. @default 0 */
+  quietMs?: number;
+}
+
+const child = fileURLToPath(new URL("lone-child.ts", import.meta.url));
+const mostRuns = 6;
+
+/** How a cell ended: runs behind the fault until everything held. */
+export interface LoneResult {
+  cell: Cell;
+  met: boolean;
+  runs: number;
+}
+
+export class Lone {
+  state: LoneState = {};
+  readonly #wire: Wire;
+  readonly #options: LoneOptions;
+  readonly #kind: CredentialKind;
+  #now = Date.parse("2027-03-01T03:00:00Z");
+  #windows = 0;
+
+  constructor(wire: Wire, options: LoneOptions) {
+    this.#wire = wire;
+    this.#options = options;
+    const settings = new Settings();
+    settings.configure(secrets(options.direct.settings));
+    const kind = credentialKinds(settings).get(options.kind);
+    if (!kind) throw new Error(`there is no kind of credential "${options.kind}"`);
+    this.#kind = kind;
+    wire.kill = async (_kind, { remotePort, localPort }) => kill(holderOf(remotePort, localPort) ?? 0);
+  }
+
+  get generation(): number {
+    return Number(this.state.credential?.outputs["generation"] ?? 0);
+  }
+
+  /** Creates the first credential, then records a rotation and its revocation. @returns all cells */
+  async record(): Promise<Cell[]> {
+    await this.#run("rotation");
+    const cells: Cell[] = [];
+    for (const phase of ["rotation", "revocation"] as const) {
+      await this.#run(phase);
+      // Here nobody stands between the one that calls and the one that saves.
+      cells.push(...cellsOf(phase, this.#wire.calls).filter(({ kind }) => !kind.startsWith("kill engine")));
+    }
+    return cells;
+  }
+
+  /** Tries a cell, then runs without a fault, and checks everything. @throws AssertionError for what does not hold */
+  async try(cell: Cell): Promise<LoneResult> {
+    const before = this.generation;
+    let result: LoneResult = { cell, met: false, runs: 0 };
+    for (const phase of ["rotation", "revocation"] as const) {
+      const runs = await this.#settle(phase, phase === cell.phase ? [cell] : []);
+      if (phase === cell.phase) result = { cell, ...runs };
+      assert.equal(this.generation, before + 1, "one generation more");
+      await this.#check(phase);
+    }
+    return result;
+  }
+
+  async #settle(phase: Phase, armed: Cell[]): Promise<{ met: boolean; runs: number }> {
+    await this.#next(phase);
+    let said = await this.#attempt(armed);
+    const met = this.#wire.fired.length > 0;
+    let runs = 0;
+    while ((said !== undefined || !this.#done(phase)) && runs < mostRuns) {
+      runs++;
+      this.#now += 360_000;
+      said = await this.#attempt([]);
+    }
+    assert.equal(said, undefined, `after ${runs} runs without a fault`);
+    assert.ok(this.#done(phase), `${phase} is done after ${runs} runs`);
+    return { met, runs };
+  }
+
+  #done(phase: Phase): boolean {
+    return phase === "rotation" || this.state.revocation?.outputs["done"] === true;
+  }
+
+  async #run(phase: Phase): Promise<void> {
+    await this.#next(phase);
+    assert.equal(await this.#attempt([]), undefined, `${phase} without a fault`);
+    assert.ok(this.#done(phase), `${phase} is done`);
+  }
+
+  async #next(phase: Phase): Promise<void> {
+    if (phase === "revocation") await new Promise((resolve) => setTimeout(resolve, this.#options.quietMs ?? 0));
+    this.#now += (phase === "rotation" ? 95 * 24 : 2) * 3_600_000;
+    if (phase === "rotation") this.#windows++;
+  }
+
+  /** One run; in a process of its own where that is to be killed. @returns why it failed */
+  async #attempt(armed: Cell[]): Promise<string | undefined> {
+    const { kind, args, settings } = this.#options;
+    const run: LoneRun = {
+      ...{ kind, args, settings },
+      now: new Date(this.#now).toISOString(),
+      window: `w${this.#windows}`,
+    };
+    this.#wire.begin(armed);
+    const save = (state: LoneState): void => void (this.state = state);
+    const ran = armed.some(({ kind: fault }) => isKill(fault))
+      ? apart(run, this.state, save)
+      : runLone(run, this.state, save).then(
+          () => undefined,
+          (error: Error) => error.message,
+        );
+    const said = await ran;
+    this.#wire.disarm();
+    return said;
+  }
+
+  /** The live one works, the one before does until it is revoked, and there is no third. */
+  async #check(phase: Phase): Promise<void> {
+    const outputs = this.state.credential?.outputs ?? {};
+    const { args } = this.#options.direct;
+    await this.#kind.prove(args, { value: text(outputs, "current"), reference: text(outputs, "reference") });
+    const old = { value: text(outputs, "previous"), reference: text(outputs, "previousReference") };
+    if (phase === "rotation") await this.#kind.prove(args, old);
+    else assert.equal(await this.#kind.valid(args, old.reference, old.value), false, "the old one is dead");
+    assert.equal(await this.#options.live(), phase === "rotation" ? 2 : 1, `live at the service after ${phase}`);
+  }
+}
+
+function apart(run: LoneRun, state: LoneState, save: (state: LoneState) => void): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const process_ = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", child], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    let [out, said] = ["", ""];
+    process_.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+    process_.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
+    process_.on("error", reject);
+    process_.on("close", (code, signal) => {
+      for (const line of out.split("\n").slice(0, -1)) save(unpack<LoneState>(line));
+      resolve(code === 0 ? undefined : signal ? `killed by ${signal}` : said);
+    });
+    process_.stdin.on("error", () => undefined);
+    process_.stdin.end(pack({ run, state }));
+  });
+}
+
+function secrets(values: Record<string, string>): Properties {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, new Secret(value)]));
+}
+
+/**
+ * Tries cells of one credential: with MATRIX=all in the environment every one, else one at each call.
+ * @param without faults that take too long for where this runs
+ * @returns what came of them, for people
+ * @throws AssertionError that names the cell at which something does not hold
+ */
+export async function tryCells(lone: Lone, without: readonly Kind[] = []): Promise<string> {
+  const cells = await lone.record();
+  const idOf = ({ phase, name, occurrence }: Cell): string => `${phase}, ${name} #${occurrence}`;
+  const calls = new Set(cells.map(idOf));
+  const seen = new Set<string>();
+  const chosen: Cell[] = [];
+  for (const cell of cells) {
+    if (process.env["MATRIX"] !== "all" && (seen.has(idOf(cell)) || without.includes(cell.kind))) continue;
+    seen.add(idOf(cell));
+    chosen.push(cell);
+  }
+  assert.ok(calls.size >= 5, `only ${calls.size} calls were seen`);
+  assert.equal(seen.size, calls.size, "every call has a cell");
+  const runs: number[] = [];
+  let met = 0;
+  for (const cell of chosen) {
+    const result = await lone.try(cell).catch((error: unknown) => {
+      throw new Error(`${idOf(cell)}: ${cell.kind}: ${(error as Error).message}`, { cause: error });
+    });
+    if (result.met) met++;
+    runs.push(result.runs);
+  }
+  const count = (test: (each: number) => boolean): number => runs.filter(test).length;
+  return `${chosen.length} cells at ${calls.size} calls, ${met} met: ${count((each) => each === 0)} came right in the same run, ${count((each) => each === 1)} in the next, ${count((each) => each > 1)} later`;
+}
