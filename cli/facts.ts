@@ -5,6 +5,7 @@ import { stackOf } from "../provider/audit/run.ts";
 import type { ReportData, Run } from "../report/data.ts";
 import { gather } from "../report/gather.ts";
 import type { Call } from "./command.ts";
+import { withDrift, type Noted } from "./drift.ts";
 import { history } from "./history.ts";
 import { readInventory } from "./inventory.ts";
 import { updates } from "./updates.ts";
@@ -22,7 +23,7 @@ export interface Known {
 export async function known(call: Call, now: Date): Promise<Known> {
   const state = await call.engine.state();
   const [{ records, problem }, past] = await Promise.all([history(call, state), updates(call.engine)]);
-  const rows = readInventory(state, now);
+  const rows = withDrift(readInventory(state, now), await call.engine.config<Noted>("drifted"));
   const urn = state.resources.find(({ urn }) => urn.startsWith("urn:pulumi:"))?.urn;
   const stack = urn ? (stackOf(urn).split("/").pop() ?? "") : "no resources yet";
   const report = gather(stack, rows, records, now);

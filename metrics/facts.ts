@@ -18,7 +18,7 @@ export interface SecretFacts {
   dueAt: string;
   /** Whether its last rotation got to the end. */
   finished: boolean;
-  /** Destinations that hold something else than the current value. */
+  /** Destinations that hold something else than the current value; 1 for one or more that somebody else changed. */
   outdated: number;
   /** Sessions or consumers that keep its previous credential from being revoked; 0: none. */
   held: number;
@@ -69,10 +69,10 @@ function secretFacts(row: Row, resources: StateResource[]): SecretFacts {
   const { name, class: level, owner, state, generation, rotatedAt, dueAt } = row;
   const finished = state !== "unfinished";
   const held = resources.find(({ type }) => type === "rotation:index:Revocation")?.outputs?.["held"];
-  const drifted = (row as { drifted?: unknown }).drifted;
   return {
     ...{ name, class: level, owner, state, generation, rotatedAt, dueAt, finished },
-    outdated: Array.isArray(drifted) && drifted.length > 0 ? drifted.length : finished ? 0 : behind(resources),
+    // `rotate drift` finds what others changed; it names them, and one is enough to be looked at.
+    outdated: state === "drifted" ? 1 : finished ? 0 : behind(resources),
     held: Number(held ?? 0),
   };
 }

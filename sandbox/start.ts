@@ -5,6 +5,7 @@
 // Options: --dir <folder>, --no-up (the sandbox alone).
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { join } from "node:path";
 import type { InventoryRow } from "../components/application.ts";
 import { forgetPending } from "../cli/engine.ts";
 import { table } from "../cli/table.ts";
@@ -37,6 +38,20 @@ async function show(env: Record<string, string>): Promise<void> {
   }
 }
 
+/** Writes the report's page; resolves to where it is, or undefined when it could not be written. */
+function report(env: Record<string, string>, application: ApplicationName): Promise<string | undefined> {
+  const file = join(dir, `report-${application}.html`);
+  return new Promise((resolve, reject) => {
+    const child = spawn(join(repository, "rotate"), ["report", "--out", file], {
+      cwd: repository,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    child.once("error", reject);
+    child.once("exit", (code) => resolve(code === 0 ? file : undefined));
+  });
+}
+
 /** The applications that the command line names; all of them when it names none. @throws Error for an unknown word */
 function chosenApplications(args: readonly string[]): ApplicationName[] {
   const words = args.filter((word, index) => word !== "--no-up" && word !== "--dir" && args[index - 1] !== "--dir");
@@ -56,13 +71,19 @@ async function rotate(env: Record<string, string>, application: ApplicationName)
   const code = await onTerminal(["up", "--yes", "--skip-preview", "--suppress-outputs"], own);
   // Also those of a run that was killed before one that failed.
   if (code === 0 && leftOpen(dir, application)) await pulumi(forgetPending, { env: own });
-  if (code === 0) await show(own);
+  if (code === 0) {
+    await show(own);
+    const file = await report(own, application);
+    if (file) reports.push(file);
+  }
   return code;
 }
 
 const args = process.argv.slice(2);
 let dir = "";
 let interrupted = false;
+/** Paths of the pages that were written. */
+const reports: string[] = [];
 const log = (line: string): void => console.log(line);
 // Ctrl-C reaches pulumi as well, which finishes the step at hand; then nothing is left running.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => (interrupted = true));
@@ -98,6 +119,7 @@ try {
     console.log("npm run shell -- pulumi preview    works on VisAPI's stack;    npm stop    ends everything");
     if (wanted.includes("intelliflow"))
       console.log(`npm run shell -- --stack ${stackName("intelliflow")} pulumi preview    works on IntelliFlow's`);
+    for (const file of reports) console.log(`report: ${file}    opens in a browser, needs no server`);
   }
 } catch (error) {
   console.error((error as Error).message);

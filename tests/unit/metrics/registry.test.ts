@@ -67,6 +67,8 @@ describe("the metrics", () => {
     assert.equal(line(all, "rotation_secret_last_result", unfinished.name), 0);
     assert.equal(line(all, "rotation_secret_destinations_outdated", unfinished.name), 1);
     assert.equal(line(all, "rotation_secret_destinations_outdated", second!.name), 0);
+    const drifted = factsOf("production", state, [{ ...second!, state: "drifted" }], updates, report.runs, fleetNow);
+    assert.equal(line(await text(drifted), "rotation_secret_destinations_outdated", second!.name), 1);
   });
 
   it("tell how the last run ended and where its time went", async () => {
