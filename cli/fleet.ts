@@ -85,6 +85,8 @@ export async function runFleet(call: Call, stacks: string[], one: RunOne): Promi
     call.names.length > 0 ? await owners(call, stacks) : new Map(stacks.map((stack) => [stack, [] as string[]]));
   const waiting = [...work];
   const ended: Ended[] = [];
+  // Each run listens for Ctrl-C, to pass it on.
+  process.setMaxListeners(Math.max(process.getMaxListeners(), width + 10));
   const began = performance.now();
   const next = async (): Promise<void> => {
     for (let job = waiting.shift(); job; job = waiting.shift()) {

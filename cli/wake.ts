@@ -16,6 +16,12 @@ const understood = [
 ];
 const instant = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/;
 
+/** What the engine keeps of a resource beside what commands show. */
+interface Remembered extends StateResource {
+  /** By the name of each input that the program gave: what it came from. */
+  propertyDependencies?: Record<string, string[]>;
+}
+
 /**
  * The first instant at which a run might find something to do, when the engine has just found nothing left.
  * @param now of the run that found nothing left
@@ -59,12 +65,15 @@ function settled(slots: unknown, past: (value: unknown) => boolean): boolean {
 }
 
 /** When a run begins to concern itself with a secret: to announce it, or to rotate it. */
-function horizon({ type, inputs = {} }: StateResource): number[] {
+function horizon({ type, inputs = {}, propertyDependencies }: Remembered): number[] {
   if (type !== "rotation:index:Schedule" || inputs["onRequest"] === true) return [];
   const terms = inputs as unknown as Terms;
-  // Which of them has a partner is not remembered, and that one begins a lead earlier.
-  const apartFrom = terms.apartFrom ?? "2026-01-01T00:00:00Z";
-  return [Date.parse(String(inputs["dueAt"])) - horizonOf({ ...terms, apartFrom })];
+  // The second of a pair begins a lead earlier. Its partner's window is not remembered, but that it was given one is.
+  const single = propertyDependencies !== undefined && !("apartFrom" in propertyDependencies);
+  return [
+    Date.parse(String(inputs["dueAt"])) -
+      horizonOf(single ? { ...terms, apartFrom: undefined } : { ...terms, apartFrom: "2026-01-01T00:00:00Z" }),
+  ];
 }
 
 /** Every instant to come that a resource knows: whatever it means, a run then may have something to do. */

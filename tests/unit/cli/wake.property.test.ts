@@ -27,7 +27,7 @@ function secret(
   const material = { generation: 1, fingerprint: "f", holds: false, retireAt: "" };
   return [
     { urn: urn("secret-rotation:index:GeneratedSecret", full), type: "secret-rotation:index:GeneratedSecret" },
-    resource("rotation:index:Schedule", "schedule", { inputs, outputs: inputs }),
+    resource("rotation:index:Schedule", "schedule", { inputs, outputs: inputs, ...alone }),
     resource("rotation:index:Overlap", "overlap", { inputs: { graceHours: 0 }, outputs: material }),
     resource("rotation:index:Verification", "verification", { inputs: {}, outputs: { fingerprint: "f" } }),
     resource("rotation:index:Notice", "notice-after", { inputs: { window: memory.window, forced: 1 } }),
@@ -35,6 +35,8 @@ function secret(
   ];
 }
 
+/** As the engine writes it for a secret that is apart from none. */
+const alone = { propertyDependencies: { secret: [] } };
 const state = (resources: StateResource[]): State => ({ resources, pending: [] });
 const terms: Terms = { intervalDays: 30, leadHours: 24, anchor: "app/A", generation: 1 };
 const now = new Date("2027-03-01T03:00:00Z");
@@ -75,6 +77,24 @@ describe("wakeAt", () => {
     const both = wakeAt(state([...fresh("A"), ...secret("B", terms, soon, "2027-03-06T00:00:00Z")]), now);
     assert.ok(one && both && both < one);
     assert.ok(Date.parse(both) <= Date.parse("2027-03-06T00:00:00Z") - 24 * hour);
+  });
+
+  it("wakes a lead earlier for the second of a pair, and for what may be one", () => {
+    const given = (dependencies: Record<string, string[]> | undefined): number =>
+      Date.parse(
+        wakeAt(
+          state(
+            fresh().map((each) =>
+              each.type === "rotation:index:Schedule" ? { ...each, propertyDependencies: dependencies } : each,
+            ),
+          ),
+          now,
+        ) ?? "",
+      );
+    const dueAt = Date.parse("2027-03-27T03:00:00Z");
+    assert.equal(given({ secret: [] }), dueAt - 24 * hour);
+    assert.equal(given({ secret: [], apartFrom: ["urn"] }), dueAt - 48 * hour - 5 * 60_000);
+    assert.equal(given(undefined), given({ apartFrom: [] }));
   });
 
   it("asks for the engine while anything is open", () => {
