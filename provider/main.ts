@@ -75,6 +75,7 @@ await serve({
     notices.failed(urn, message);
     await auditing.failed(urn, message);
   },
+  gone: () => notices.gone(),
   stop: async () => void (await Promise.all([notices.flush(false), auditing.flush()])),
 });
 

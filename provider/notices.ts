@@ -1,5 +1,8 @@
 // Tells people about a run in two messages at most: one before its first change, with everything that is going to
 // rotate, and one at its end, with everything that came of it. A message that cannot be sent never stops a rotation.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import type { LastWords } from "./notify/last-words.ts";
 import type { Settings } from "./settings.ts";
 import { send } from "./notify/send.ts";
 import type { Line, NoticeKind } from "./notify/message.ts";
@@ -110,6 +113,29 @@ export class Notices {
     const lines = this.#lines.splice(0);
     const deadline = new Promise((resolve) => setTimeout(resolve, lastMilliseconds).unref());
     await Promise.race([this.#send(lines), deadline]);
+  }
+
+  /**
+   * The last message of a run whose engine was killed: what was begun and has not ended. Another process sends it while
+   * this one stands still, so that no step goes on beside the next run's.
+   */
+  gone(): void {
+    const ended = new Set(this.#lines.map(({ secret }) => secret));
+    const begun = this.#starting ? new Set([...this.#rotating, ...this.#started.map(({ secret }) => secret)]) : [];
+    const cut = [...begun].filter((secret) => !ended.has(secret));
+    const said = (secret: string): string =>
+      `${secret}: the run was killed before it got to the end. Run again: it goes on from where it stopped.`;
+    const lines = [
+      ...this.#lines,
+      ...cut.map((secret) => this.#line("failed", secret, this.#environment, said(secret))),
+    ];
+    if (lines.length === 0) return;
+    const words: LastWords = { contacts: this.#settings.contacts(), stack: this.#stack, lines };
+    spawnSync(process.execPath, [join(import.meta.dirname, "notify", "last-words.ts")], {
+      input: JSON.stringify(words),
+      stdio: ["pipe", "ignore", "ignore"],
+      timeout: lastMilliseconds,
+    });
   }
 
   async #send(lines: Line[]): Promise<string | undefined> {

@@ -109,6 +109,8 @@ export interface Provider {
   onFailure?(urn: string, message: string): Promise<void> | void;
   /** Called when the engine asks to stop early and when it goes away; finish what must not be lost. */
   stop?(): Promise<void>;
+  /** The engine was killed, and this process ends when this returns. Nothing may go on meanwhile. */
+  gone?(): void;
 }
 
 export type { Properties, Value };

@@ -14,7 +14,10 @@ const grpcOptions = { "grpc.max_receive_message_length": -1, "grpc.max_send_mess
 /** Serves the provider to the engine whose address is the first argument, and prints the port as the engine expects. */
 export async function serve(provider: Provider, engineAddress = process.argv[2]): Promise<void> {
   const resources = new Map(provider.resources.map((resource) => [resource.token, resource]));
-  const engine = connect(engineAddress, () => process.exit(1));
+  const engine = connect(engineAddress, () => {
+    provider.gone?.();
+    process.exit(1);
+  });
 
   const resourceOf = (urn: string): Resource => {
     const token = urn.split("::")[2]?.split("$").pop() ?? "";

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { execa } from "execa";
 import { Notices } from "../../../provider/notices.ts";
 import { notice } from "../../../provider/resources/notice.ts";
 import { Settings } from "../../../provider/settings.ts";
@@ -100,6 +102,27 @@ describe("notices of one run", () => {
     await deploying;
     await notices.flush(true);
     assert.equal(slack.messages.length, 1);
+  });
+
+  it("end with what was cut off when the engine is killed", async () => {
+    const path = (name: string): string => JSON.stringify(join(import.meta.dirname, "../../../provider", name));
+    // In a process of its own: it stands still while its last words are sent.
+    const program = `
+      import { Notices } from ${path("notices.ts")};
+      import { Settings } from ${path("settings.ts")};
+      const settings = new Settings();
+      settings.configure({});
+      const notices = new Notices(settings);
+      await notices.say("before", "visapi/A", "staging", "visapi/A (staging)");
+      await notices.say("before", "visapi/B", "staging", "visapi/B (staging)");
+      await notices.say("after", "visapi/A", "staging", "visapi/A (staging)");
+      notices.gone();`;
+    await execa(process.execPath, ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", program], {
+      env: { SLACK_WEBHOOK_URL: slack.webhookUrl() },
+    });
+    assert.deepEqual(texts().slice(1), [
+      "Secret rotation: FAILED, what was in use stays valid\n• visapi/B: the run was killed before it got to the end. Run again: it goes on from where it stopped.\n\nSecret rotation: done and verified\n• visapi/A (staging)",
+    ]);
   });
 
   it("say nothing in a preview or of a run that did nothing, and warn of a channel that is broken", async () => {
