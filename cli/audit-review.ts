@@ -128,7 +128,7 @@ export function checklist(rotation: Rotation, records: AuditRecord[], now: Date)
       how:
         now > reviewBy
           ? "that time is over"
-          : `${Math.ceil((reviewBy.getTime() - now.getTime()) / 3_600_000)} hours are left`,
+          : `${Math.floor((reviewBy.getTime() - now.getTime()) / 3_600_000)} hours are left`,
     },
     {
       verdict: "person",
