@@ -5,6 +5,7 @@ import { exits, Failure, parse, UsageError, type Command, type Exit, type Io } f
 import { audit } from "./commands/audit.ts";
 import { checklist } from "./commands/checklist.ts";
 import { drift } from "./commands/drift.ts";
+import { adopt } from "./commands/adopt.ts";
 import { emergency } from "./commands/emergency.ts";
 import { handOver } from "./commands/hand-over.ts";
 import { metrics } from "./commands/metrics.ts";
@@ -27,6 +28,7 @@ export const commands: Record<string, Command> = {
   rollback,
   touched,
   "hand-over": handOver,
+  adopt,
   report,
   metrics,
   serve,

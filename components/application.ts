@@ -112,7 +112,11 @@ export class Application extends pulumi.ComponentResource {
 
   /** A person's request for a secret that this stack does not have would be forgotten without a word. */
   #refuseUnknown(): void {
-    const unknown = Object.keys(this.stack.forced).filter(
+    for (const key of ["forced", "adopted"] as const) this.#refuseNames(key, Object.keys(this.stack[key]));
+  }
+
+  #refuseNames(key: string, names: string[]): void {
+    const unknown = names.filter(
       (name) => name.startsWith(`${this.label}/`) && !this.#names.has(name.slice(this.label.length + 1)),
     );
     const [first] = unknown;
@@ -121,10 +125,10 @@ export class Application extends pulumi.ComponentResource {
     const elsewhere = this.#parts.get(first.slice(this.label.length + 1));
     if (part && elsewhere !== undefined)
       throw new pulumi.RunError(
-        `forced names "${first}", which lives in part ${elsewhere} of ${part.of}; ask for it in that stack, and remove it here: pulumi config rm --path 'forced["${first}"]'`,
+        `${key} names "${first}", which lives in part ${elsewhere} of ${part.of}; ask for it in that stack, and remove it here: pulumi config rm --path '${key}["${first}"]'`,
       );
     throw new pulumi.RunError(
-      `forced names ${unknown.map((name) => `"${name}"`).join(", ")}, which ${this.label} does not have; it has ${[...this.#names].join(", ")}. Remove it: pulumi config rm --path 'forced["${first}"]'`,
+      `${key} names ${unknown.map((name) => `"${name}"`).join(", ")}, which ${this.label} does not have; it has ${[...this.#names].join(", ")}. Remove it: pulumi config rm --path '${key}["${first}"]'`,
     );
   }
 

@@ -37,7 +37,7 @@ export class IssuedCredential extends RotatedSecret {
     });
   }
 
-  #issue(args: IssuedCredentialArgs, { secret, forced, proofs, keepers, options }: Origin): Credential {
+  #issue(args: IssuedCredentialArgs, { secret, forced, proofs, keepers, adopted, options }: Origin): Credential {
     const back = this.application.stack.restored[secret];
     return new Credential(
       this.part("credential"),
@@ -45,6 +45,7 @@ export class IssuedCredential extends RotatedSecret {
         ...{ secret, kind: args.kind, args: args.settings, window: keepers.window, forced },
         graceHours: args.graceHours,
         ...(args.cutOver ? { cutOver: true } : {}),
+        ...(adopted ? { adopted } : {}),
         adoption: proofs,
         deadlineSeconds: this.application.stack.verificationSeconds,
         ...(back ? { restore: { generation: back.generation, at: back.at, by: back.by, reason: back.reason } } : {}),

@@ -44,6 +44,8 @@ export interface Origin {
   forced: number;
   /** Where consumers prove what they use. */
   proofs: ProofSource[];
+  /** The value that is in use before the stack looks after it, where a person has brought it. */
+  adopted?: pulumi.Output<string>;
   options: pulumi.CustomResourceOptions;
 }
 
@@ -93,7 +95,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
         generation: this.#forced,
         onRequest: args.onRequest,
         apartFrom: args.apartFrom?.schedule.window,
-        adopted: args.adopted,
+        adopted: args.adopted ?? stack.adopted[prefix]?.at,
         ...this.#askedFor(prefix),
       },
       { parent: this },
@@ -111,6 +113,18 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     if (!request) return {};
     const { by, reason, at, revoke } = request;
     return { asked: { action: revoke ? "emergency" : "requested", by, reason, at } };
+  }
+
+  /** @throws RunError when it is to be taken over and its value is missing */
+  #adopted(): pulumi.Output<string> | undefined {
+    const name = `${this.application.label}/${this.secret}`;
+    if (this.#args.adopted !== undefined || !this.application.stack.adopted[name]) return undefined;
+    const value = new pulumi.Config(this.application.label).getSecret(this.secret);
+    if (!value)
+      throw new pulumi.RunError(
+        `${name} is to be taken over as it is, and its value is missing in the stack's config. Bring it: rotate adopt ${this.secret}`,
+      );
+    return pulumi.secret(value);
   }
 
   protected part(name: string): string {
@@ -136,7 +150,11 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     );
     const keepers = { window: clock.rfc3339, generation: `${this.#forced}` };
     const { secret, forced } = about;
-    const material = make({ keepers, secret, forced, proofs: this.#proofs(), options });
+    const adopted = this.#adopted();
+    const material = make({
+      ...{ keepers, secret, forced, proofs: this.#proofs(), options },
+      ...(adopted ? { adopted } : {}),
+    });
     const { resources, rollouts } = this.#deliver(material);
     const verification = this.#verify(material, resources, rollouts, health);
     this.#notice("after", [verification]);

@@ -42,6 +42,13 @@ export interface HandedOver {
   at: string;
 }
 
+/** A value that is in use already and is taken over as it is: it stands, encrypted, in the config `<application>:<secret>`. */
+export interface Adopted {
+  by: string;
+  /** RFC 3339: when it was last changed, from which its age counts. */
+  at: string;
+}
+
 export interface StackSettings {
   environment: Environment;
   /** Names of the applications that this stack rotates, of those that the program knows. */
@@ -64,11 +71,13 @@ export interface StackSettings {
   restored: Record<string, Restored>;
   /** By `<application>/<secret>`. */
   handedOver: Record<string, HandedOver>;
+  /** By `<application>/<secret>`. */
+  adopted: Record<string, Adopted>;
 }
 
 const defaults: Record<
   Environment,
-  Omit<StackSettings, "environment" | "applications" | "part" | "forced" | "restored" | "handedOver">
+  Omit<StackSettings, "environment" | "applications" | "part" | "forced" | "restored" | "handedOver" | "adopted">
 > = {
   production: { leadHours: 24, hours: { from: 2, to: 6 }, noticeHours: 24, verificationSeconds: 60, halfLength: false },
   staging: { leadHours: 24, noticeHours: 0, verificationSeconds: 30, halfLength: true },
@@ -109,6 +118,7 @@ export function readStack(config: pulumi.Config, known: string[]): StackSettings
     forced: readForced(config, applications),
     restored: readAsked<Restored>(config, "restored", applications),
     handedOver: readAsked<HandedOver>(config, "handedOver", applications),
+    adopted: readAsked<Adopted>(config, "adopted", applications),
   };
 }
 
@@ -121,24 +131,27 @@ function readApplications(config: pulumi.Config, known: string[]): string[] {
   };
   if (!Array.isArray(chosen) || !chosen.length) return fault(chosen instanceof Array ? "empty" : "no list");
   const unknown = chosen.find((name) => !known.includes(name as string)) as unknown;
-  return unknown === undefined ? [...new Set(chosen as string[])] : fault(`given "${String(unknown)}"`);
+  return unknown === undefined ? [...new Set(chosen as string[])] : fault(`given ${JSON.stringify(unknown)}`);
 }
 
 /** Entries by secret that `rotate` writes, checked as far as both kinds agree. */
-function readAsked<T extends Restored | HandedOver>(
+function readAsked<T extends Restored | HandedOver | Adopted>(
   config: pulumi.Config,
   key: string,
   applications: string[],
 ): Record<string, T> {
   const entries = config.getObject<Record<string, Partial<T>>>(key) ?? {};
-  for (const [secret, { generation, by, at }] of Object.entries(entries)) {
+  for (const [secret, entry] of Object.entries(entries)) {
+    const { by, at } = entry;
+    // A value that is adopted has not been made by us, so it has no number.
+    const generation = key === "adopted" ? 1 : (entry as { generation?: number }).generation;
     if (!applications.some((name) => secret.startsWith(`${name}/`)))
       throw new pulumi.RunError(
         `${key} names "${secret}", which is in no application of this stack. Remove it: pulumi config rm --path '${key}["${secret}"]'`,
       );
     if (!Number.isInteger(generation) || (generation as number) < 1 || !by || !at)
       throw new pulumi.RunError(
-        `${key}["${secret}"] needs generation (1 or more), by and at; let \`rotate\` write it: rotate ${key === "restored" ? "rollback" : "hand-over"} --help`,
+        `${key}["${secret}"] needs generation (1 or more), by and at; let \`rotate\` write it: rotate ${{ restored: "rollback", adopted: "adopt" }[key] ?? "hand-over"} --help`,
       );
   }
   return entries as Record<string, T>;

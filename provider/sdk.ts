@@ -73,6 +73,8 @@ export interface OverlapArgs {
   deadlineSeconds: number;
   revoke?: boolean;
   follows?: boolean;
+  /** Secret: what is in use before the first run, and becomes the first generation. */
+  adopted?: string;
   restore?: { generation: number; at: string; mount: string; path: string; by: string; reason: string };
 }
 
@@ -95,7 +97,12 @@ export class Overlap extends pulumi.CustomResource {
     super(
       "rotation:index:Overlap",
       name,
-      { ...args, value: pulumi.secret(args.value), ...outputs },
+      {
+        ...args,
+        value: pulumi.secret(args.value),
+        ...(args.adopted === undefined ? {} : { adopted: pulumi.secret(args.adopted) }),
+        ...outputs,
+      },
       { ...opts, additionalSecretOutputs: ["current", "previous"] },
     );
   }
@@ -113,6 +120,8 @@ export interface CredentialArgs {
   adoption: ProofSource[];
   deadlineSeconds: number;
   restore?: { generation: number; at: string; by: string; reason: string };
+  /** Secret: what is in use before the first run, and becomes the first generation. */
+  adopted?: string;
 }
 
 export class Credential extends pulumi.CustomResource {

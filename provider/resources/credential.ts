@@ -12,6 +12,7 @@ import type {
   UpdateRequest,
 } from "../wire/contract.ts";
 import { hasUnknown, same, unknown } from "../wire/values.ts";
+import { adoptable } from "./adopted.ts";
 import { end, usage } from "./ending.ts";
 import { list, number, object, required, secret, text } from "./inputs.ts";
 
@@ -23,7 +24,8 @@ export type Kinds = ReadonlyMap<string, CredentialKind>;
  * Inputs: `secret`, `kind`, `args` (the kind's own settings), `window` and `forced` (a change of either rotates),
  * `graceHours`, `adoption` (`ProofSource[]`) and `deadlineSeconds`: when a credential whose revocation was missed may
  * make room; `restore` (`{generation, at}`: with each new `at` the previous credential becomes live again, while its
- * service accepts it). Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `slot` ("a" or "b", the
+ * service accepts it), `adopted` (secret: what is in use before the first run becomes the first generation, once every
+ * consumer has proven that it uses it; a person ends it after the first rotation). Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `slot` ("a" or "b", the
  * live one), `retireAt` (end of the grace period of the previous one, "" when there is none), `restoredAt` (the last
  * `restore.at` that was followed).
  * Outputs: `current` and `previous` (secrets; `previous` for a rollback while it is valid), `reference` and
@@ -50,6 +52,13 @@ export function credential(settings: Settings, kinds: Kinds): Resource {
       const id = text(inputs, "secret");
       if (preview) return { id, outputs: pending(inputs, "", secret("")) };
       const kind = kindOf(inputs);
+      if (inputs["adopted"] !== undefined) {
+        const [value, seconds] = [text(inputs, "adopted"), number(inputs, "deadlineSeconds", 60)];
+        const sources = list<Properties>(inputs, "adoption") as unknown as ProofSource[];
+        await adoptable(id, sources, value, seconds, log.info);
+        // What we did not make we do not end: its rotation leaves it to the person who made it.
+        return { id, outputs: outputs(settings, inputs, { value, reference: "" }, "", secret("")) };
+      }
       const made = await make(kind, request, undefined, false);
       if (!kind.cutOver)
         log.info(`${id} has a credential of its own from now on; what was made by hand before is left as it is.`);

@@ -5,6 +5,7 @@ import { hasUnknown, reveal, unknown, type Value } from "../wire/values.ts";
 import { fingerprint, prove, type ProofSource } from "../proof.ts";
 import type { Settings } from "../settings.ts";
 import { keptVersion } from "../vendors/vault-versions.ts";
+import { adoptable } from "./adopted.ts";
 import { flag, list, number, object, required, secret, text } from "./inputs.ts";
 
 /**
@@ -14,10 +15,12 @@ import { flag, list, number, object, required, secret, text } from "./inputs.ts"
  * nothing overlaps), `adoption` (`ProofSource[]`: who must prove the current value before the previous one ends),
  * `deadlineSeconds`, `revoke` (a raised `forced` ends the previous value at once: it is compromised), `follows` (a
  * person hands the value over: another value is a rotation by itself), `restore` (`{generation, at, mount, path}`: with
- * each new `at` the value of that generation comes back from Vault, until the next rotation).
+ * each new `at` the value of that generation comes back from Vault, until the next rotation), `adopted` (secret: what is
+ * in use before the first run becomes the first generation, once every consumer has proven that it uses it).
  * Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `holds` (whether the previous value is still
  * accepted), `retireAt` (end of the grace period), `revoked` (the highest generation that must not come back, 0: none),
- * `restoredAt` (the last `restore.at` that was followed), `restored` (whether the current value is one that came back).
+ * `restoredAt` (the last `restore.at` that was followed), `restored` (whether the current value is another one than `value`: one that
+ * came back, or was adopted).
  * Outputs: those, `current` and `previous` (secrets; `previous` is empty once it has ended), `fingerprint`.
  */
 export function overlap(settings: Settings): Resource {
@@ -33,10 +36,14 @@ export function overlap(settings: Settings): Resource {
         replaces: [],
       };
     },
-    create: async ({ inputs, preview }) => ({
-      id: text(inputs, "secret"),
-      outputs: outputs(settings, inputs, inputs["value"], secret(""), preview),
-    }),
+    create: async ({ inputs, preview, log }) => {
+      const { adopted } = inputs;
+      if (adopted !== undefined && !preview) await inUse(inputs, log.info);
+      return {
+        id: text(inputs, "secret"),
+        outputs: outputs(settings, inputs, adopted ?? inputs["value"], secret(""), preview),
+      };
+    },
     update: (request) => update(settings, request),
     delete: async () => undefined,
   };
@@ -52,7 +59,16 @@ function check({ inputs, oldInputs }: CheckRequest, now: Date): CheckResult {
     });
   const restore = object(inputs, "restore");
   const remembered: Memory = { ...fresh, ...pick(oldInputs) };
-  if (!oldInputs) return { inputs: { ...inputs, ...remembered, restoredAt: text(restore, "at") }, failures };
+  if (!oldInputs)
+    return {
+      inputs: {
+        ...inputs,
+        ...remembered,
+        restoredAt: text(restore, "at"),
+        restored: inputs["adopted"] !== undefined,
+      },
+      failures,
+    };
 
   const asked = text(restore, "at") !== "" && text(restore, "at") !== remembered.restoredAt;
   const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
@@ -171,6 +187,17 @@ async function broughtBack(settings: Settings, inputs: Properties, preview: bool
     path: text(restore, "path"),
   };
   return secret((await keptVersion(entry, number(restore, "generation", 0))).value);
+}
+
+/** @throws when a consumer proves that the value to be adopted is not the one that it uses */
+async function inUse(inputs: Properties, info: (message: string) => void): Promise<void> {
+  await adoptable(
+    text(inputs, "secret"),
+    list<Properties>(inputs, "adoption") as unknown as ProofSource[],
+    text(inputs, "adopted"),
+    number(inputs, "deadlineSeconds", 60),
+    info,
+  );
 }
 
 /** A previous value ends only while every consumer proves, now, that it uses the current one: says who does not. */
