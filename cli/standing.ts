@@ -76,7 +76,7 @@ export class Standing {
   }
 
   /**
-   * One line: `1 min 12 s  restarts: 3 of 18 secrets done, waiting for restart of api (40 s); about 2 min left`. Empty
+   * One line: `1 min 12 s  restarts: 3 of 18 secrets done, about 2 min left, waiting for restart of api (40 s)`. Empty
    * before anything has begun.
    */
   line(): string {
@@ -87,7 +87,9 @@ export class Standing {
     if (!phase)
       return total === 0 ? `${elapsed}  comparing with what is declared` : `${elapsed}  ${this.#count(total)}`;
     const left = this.secondsLeft;
-    return `${elapsed}  ${phase}: ${this.#count(total)}, waiting for ${this.#waits(open)}${left === undefined ? "" : `; ${about(left)} left`}`;
+    // A narrow terminal cuts the end off.
+    const rest = left === undefined ? "" : `, ${about(left)} left`;
+    return `${elapsed}  ${phase}: ${this.#count(total)}${rest}, waiting for ${this.#waits(open)}`;
   }
 
   #count(total: number): string {

@@ -31,7 +31,7 @@ describe("where a run stands", () => {
     now = 63_000;
     assert.equal(
       standing.line(),
-      "1 min 3 s  restarts: 0 of 2 secrets done, waiting for restart of api (1 min 0 s); about 2 min left",
+      "1 min 3 s  restarts: 0 of 2 secrets done, about 2 min left, waiting for restart of api (1 min 0 s)",
     );
     standing.see(end(...deploy));
     standing.see(begin(...proof));
