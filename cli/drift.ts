@@ -21,9 +21,15 @@ export interface Drifted {
 /**
  * Asks every destination; changes nothing, not even the state.
  * @param secrets full names; empty: all
+ * @param vault whose versions are compared too
  * @throws Failure when one does not answer
  */
-export async function findDrift(engine: Engine, state: State, secrets: string[]): Promise<Drifted[]> {
+export async function findDrift(
+  engine: Engine,
+  state: State,
+  secrets: string[],
+  vault?: Pick<Vault, "metadata">,
+): Promise<Drifted[]> {
   const ran = await engine.run(["refresh", "--preview-only", "--json", ...targetArguments(secrets)]);
   let steps: Preview["steps"];
   try {
@@ -33,7 +39,8 @@ export async function findDrift(engine: Engine, state: State, secrets: string[])
   }
   if (ran.code !== 0) throw new Failure(`The destinations could not be asked: ${ran.stderr.trim().slice(0, 2000)}`);
   const known = new Map(state.resources.map((resource) => [resource.urn, resource]));
-  return (steps ?? []).flatMap(({ op, urn }) => {
+  const inVault = vault ? await vaultDrift(vault, state, secrets) : [];
+  const found = (steps ?? []).flatMap(({ op, urn }) => {
     const resource = known.get(urn);
     const place = resource && destinationOf(resource);
     const name = nameOf(urn);
@@ -41,6 +48,30 @@ export async function findDrift(engine: Engine, state: State, secrets: string[])
     if (!place || !secret || ["same", "refresh", "read"].includes(op)) return [];
     return [{ secret, resource: name, urn, place, what: op === "delete" ? "is gone" : "was changed by somebody else" }];
   });
+  return [...inVault, ...found.filter(({ urn }) => !inVault.some((each) => each.urn === urn))];
+}
+
+/** A refresh takes note of Vault's versions and calls that no change, so they are compared here. */
+async function vaultDrift(vault: Pick<Vault, "metadata">, state: State, secrets: string[]): Promise<Drifted[]> {
+  const entries = state.resources.filter(({ type, urn }) => {
+    const secret = secretOf(nameOf(urn));
+    return type === "vault:kv/secretV2:SecretV2" && secret && (secrets.length === 0 || secrets.includes(secret));
+  });
+  const looked = await Promise.all(
+    entries.map(async (resource): Promise<Drifted[]> => {
+      const { inputs = {}, outputs = {}, urn } = resource;
+      const ours = Number((outputs["metadata"] as Record<string, string> | undefined)?.["version"] ?? 0);
+      const there = await vault.metadata(String(inputs["mount"]), String(inputs["name"]));
+      const newest = there?.versions.find(({ version }) => version === there.currentVersion);
+      const gone = !there || newest?.state !== "readable";
+      if (ours === 0 || (!gone && there.currentVersion === ours)) return [];
+      const resourceName = nameOf(urn);
+      const what = gone ? "is gone" : "was changed by somebody else";
+      const place = destinationOf(resource) ?? "vault";
+      return [{ secret: secretOf(resourceName) ?? "", resource: resourceName, urn, place, what }];
+    }),
+  );
+  return looked.flat();
 }
 
 /**

@@ -127,8 +127,13 @@ export async function oldValuesDead({ rows, records, call }: Around): Promise<Se
   return { verdict: "good", said: `${dead} recorded as dead, ${open} within their grace period` };
 }
 
-export async function noDrift({ call, state }: Around): Promise<Seen> {
-  const found = await findDrift(call.engine, state, []);
+export async function noDrift({ call, state, settings }: Around): Promise<Seen> {
+  const found = await findDrift(
+    call.engine,
+    state,
+    [],
+    settings.get("vaultAddress") && settings.get("vaultToken") ? settings.vault() : undefined,
+  );
   return found.length > 0
     ? {
         verdict: "bad",

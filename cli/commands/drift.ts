@@ -32,7 +32,10 @@ Exit codes: 0 nothing has drifted (or it was pushed), 1 failed, 2 wrong usage, 3
     const state = await engine.state();
     const targets = call.names.length > 0 ? await named(call, readInventory(state, io.now)) : [];
     io.say("asking every destination");
-    const found = await findDrift(engine, state, targets);
+    const settings = new Settings();
+    settings.configure(await engine.values("rotation"));
+    const vault = settings.get("vaultAddress") && settings.get("vaultToken") ? settings.vault() : undefined;
+    const found = await findDrift(engine, state, targets, vault);
     await remember(call, state, targets, found, "drifted");
     if (options["push"] && found.length > 0) return push(call, state, targets, found);
     const differences = await compare(call, state);
@@ -53,7 +56,12 @@ async function push(call: Call, state: State, targets: string[], found: Drifted[
   await takeNote(engine, found);
   const secrets = [...new Set(found.map(({ secret }) => secret))];
   await up(call, secrets);
-  const left = await findDrift(engine, await engine.state(), secrets);
+  const left = await findDrift(
+    engine,
+    await engine.state(),
+    secrets,
+    inVault.length > 0 ? settings.vault() : undefined,
+  );
   const pushed = found.filter(({ urn }) => !left.some((each) => each.urn === urn));
   await remember(call, state, targets, left, "drifted", false);
   await tell(call, state, pushed, "pushed");

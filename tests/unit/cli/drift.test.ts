@@ -49,6 +49,17 @@ describe("drift", () => {
     await assert.rejects(findDrift(engine("Vault is sealed", 255), state, []), /could not be asked: Vault is sealed/);
   });
 
+  it("is another version in Vault, or one that was deleted, which a refresh does not tell", async () => {
+    const look = async (currentVersion: number, newest: "readable" | "deleted"): Promise<string[]> => {
+      const versions = [{ version: currentVersion, state: newest }];
+      const vault = { metadata: async (): Promise<KvMetadata> => ({ currentVersion, maxVersions: 0, versions }) };
+      return (await findDrift(engine([]), state, [], vault)).map(({ place, what }) => `${place} ${what}`);
+    };
+    assert.deepEqual(await look(3, "readable"), []);
+    assert.deepEqual(await look(4, "readable"), ["vault:secret was changed by somebody else"]);
+    assert.deepEqual(await look(3, "deleted"), ["vault:secret is gone"]);
+  });
+
   it("shows in the inventory, unless something worse does", () => {
     const rows = [
       { name: "a/X", secret: "X", state: "ok", why: "" },
