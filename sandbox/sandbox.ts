@@ -22,6 +22,7 @@ import type { ToolchainPaths } from "./servers/toolchain-paths.ts";
 import { startVault } from "./servers/vault.ts";
 import { ensureAuditKey } from "./servers/vault-audit.ts";
 import type { Vault } from "./servers/vault.ts";
+import { stackToken } from "./servers/vault-roles.ts";
 import type { KubernetesToolchain } from "./toolchain/kubernetes.ts";
 import { startVendors, vendorPorts } from "./vendors.ts";
 import type { Vendors } from "./vendors.ts";
@@ -222,7 +223,7 @@ async function bringUp(
   if (options.kubernetes && !options.kubernetes.workloads) await bringUpIntelliflow(dir, parts as Parts, timed);
   const env = {
     VAULT_ADDR: vault.address,
-    VAULT_TOKEN: vault.rootToken,
+    VAULT_TOKEN: await stackToken(vault),
     ROTATION_FINGERPRINT_KEY: secrets.fingerprintKey,
     VISAPI_DATABASE_ADMIN_URL: postgres.adminUrl(),
     VISAPI_REDIS_ADMIN_URL: redis.adminUrl,

@@ -56,8 +56,15 @@ export class World {
     this.now = "2027-03-01T03:00:00Z";
   }
 
-  /** @param kubernetes what a team has in its cluster, or IntelliFlow with pods that are processes; left out, there is no cluster */
-  static async start({ kubernetes: wanted }: { kubernetes?: WorkloadOptions | "intelliflow" } = {}): Promise<World> {
+  /**
+   * @param kubernetes what a team has in its cluster, or IntelliFlow with pods that are processes; left out, there is no cluster
+   * @param leastRights whether VAULT_TOKEN may no more than the stack's policy says; left out, it is an administrator's,
+   * by which tests also prepare Vault and look into it
+   */
+  static async start({
+    kubernetes: wanted,
+    leastRights = false,
+  }: { kubernetes?: WorkloadOptions | "intelliflow"; leastRights?: boolean } = {}): Promise<World> {
     const dir = mkdtempSync(join(tmpdir(), "rotation-world-"));
     const toolchain = await ensureToolchain();
     const kubernetes = wanted && {
@@ -65,6 +72,7 @@ export class World {
       ...(wanted === "intelliflow" ? {} : { workloads: wanted }),
     };
     const sandbox = await Sandbox.start({ dir, toolchain, limitScale: 1000, ...(kubernetes ? { kubernetes } : {}) });
+    if (!leastRights) sandbox.env["VAULT_TOKEN"] = sandbox.vault.rootToken;
     await ensureStack(dir, sandbox.env);
     return new World(sandbox, dir);
   }
