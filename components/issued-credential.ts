@@ -37,7 +37,8 @@ export class IssuedCredential extends RotatedSecret {
     });
   }
 
-  #issue(args: IssuedCredentialArgs, { secret, forced, proofs, keepers, adopted, options }: Origin): Credential {
+  #issue(args: IssuedCredentialArgs, origin: Origin): Credential {
+    const { secret, forced, proofs, keepers, adopted, adoptedGeneration = 1, options } = origin;
     const back = this.application.stack.restored[secret];
     return new Credential(
       this.part("credential"),
@@ -45,7 +46,7 @@ export class IssuedCredential extends RotatedSecret {
         ...{ secret, kind: args.kind, args: args.settings, window: keepers.window, forced },
         graceHours: args.graceHours,
         ...(args.cutOver ? { cutOver: true } : {}),
-        ...(adopted ? { adopted } : {}),
+        ...(adopted ? { adopted, adoptedGeneration } : {}),
         adoption: proofs,
         deadlineSeconds: this.application.stack.verificationSeconds,
         ...(back ? { restore: { generation: back.generation, at: back.at, by: back.by, reason: back.reason } } : {}),

@@ -67,7 +67,7 @@ export abstract class OverlappingSecret extends RotatedSecret {
           deadlineSeconds: this.application.stack.verificationSeconds,
           ...this.#asked(origin.secret),
           ...(this.#follows ? { follows: true } : {}),
-          ...(origin.adopted ? { adopted: origin.adopted } : {}),
+          ...(origin.adopted ? { adopted: origin.adopted, adoptedGeneration: origin.adoptedGeneration ?? 1 } : {}),
         },
         { parent: this },
       );

@@ -46,6 +46,8 @@ export interface Origin {
   proofs: ProofSource[];
   /** The value that is in use before the stack looks after it, where a person has brought it. */
   adopted?: pulumi.Output<string>;
+  /** Which one it was to a stack that lost its state. */
+  adoptedGeneration?: number;
   options: pulumi.CustomResourceOptions;
 }
 
@@ -153,7 +155,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     const adopted = this.#adopted();
     const material = make({
       ...{ keepers, secret, forced, proofs: this.#proofs(), options },
-      ...(adopted ? { adopted } : {}),
+      ...(adopted ? { adopted, adoptedGeneration: this.application.stack.adopted[secret]?.generation ?? 1 } : {}),
     });
     const { resources, rollouts } = this.#deliver(material);
     const verification = this.#verify(material, resources, rollouts, health);

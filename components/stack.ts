@@ -47,6 +47,8 @@ export interface Adopted {
   by: string;
   /** RFC 3339: when it was last changed, from which its age counts. */
   at: string;
+  /** Which one it was to a stack that lost its state; the next one is one more. 1 or more; @default 1 */
+  generation?: number;
 }
 
 export interface StackSettings {
@@ -143,8 +145,8 @@ function readAsked<T extends Restored | HandedOver | Adopted>(
   const entries = config.getObject<Record<string, Partial<T>>>(key) ?? {};
   for (const [secret, entry] of Object.entries(entries)) {
     const { by, at } = entry;
-    // A value that is adopted has not been made by us, so it has no number.
-    const generation = key === "adopted" ? 1 : (entry as { generation?: number }).generation;
+    // A value that a person once made has no number.
+    const { generation = key === "adopted" ? 1 : undefined } = entry as { generation?: number };
     if (!applications.some((name) => secret.startsWith(`${name}/`)))
       throw new pulumi.RunError(
         `${key} names "${secret}", which is in no application of this stack. Remove it: pulumi config rm --path '${key}["${secret}"]'`,

@@ -75,6 +75,8 @@ export interface OverlapArgs {
   follows?: boolean;
   /** Secret: what is in use before the first run, and becomes the first generation. */
   adopted?: string;
+  /** Which one it was to a stack that lost its state. @default 1 */
+  adoptedGeneration?: number;
   restore?: { generation: number; at: string; mount: string; path: string; by: string; reason: string };
 }
 
@@ -122,6 +124,8 @@ export interface CredentialArgs {
   restore?: { generation: number; at: string; by: string; reason: string };
   /** Secret: what is in use before the first run, and becomes the first generation. */
   adopted?: string;
+  /** Which one it was to a stack that lost its state. @default 1 */
+  adoptedGeneration?: number;
 }
 
 export class Credential extends pulumi.CustomResource {
@@ -448,6 +452,8 @@ export class Notice extends pulumi.CustomResource {
 }
 
 export interface PreflightArgs {
+  /** A preview writes nothing, so it is not asked whether it may. @default false */
+  preview?: boolean;
   vault?: { address: string; token: pulumi.Input<string>; mounts: string[] };
   github?: { baseUrl: string; token: pulumi.Input<string>; repositories: string[] };
   renderServices: string[];

@@ -1,6 +1,7 @@
 // `rotate adopt`: a value that is in use already is taken over as it is, with the age that it has.
 import { exits, UsageError, type Command } from "../command.ts";
 import { digest } from "../digest.ts";
+import { adoptFromVault } from "../from-vault.ts";
 import { resolve } from "../names.ts";
 import { readValue } from "../read-value.ts";
 import { inventory } from "../secrets.ts";
@@ -9,6 +10,7 @@ import { who } from "../who.ts";
 export const adopt: Command = {
   summary: "take over a value that is in use, without rotating it",
   help: `Usage: rotate adopt <secret> --since <date> [--json] [--stack <name>]      the value: typed without echo, or standard input
+       rotate adopt --from-vault [secret...] [--json] [--stack <name>]            after the state was lost
 
 Before the first run of a stack: reads the value that is in use (a terminal shows nothing of it; else it comes from
 standard input, as in: rotate adopt JWT_SECRET --since 2026-09-01 < file) and stores it, encrypted, in the stack's config.
@@ -16,13 +18,19 @@ The first run then asks every consumer to prove that this is the value that it u
 destinations; nobody notices. It rotates when it is due, counted from --since.
 
   --since <date>   when it was last changed, like 2026-09-01
+  --from-vault     everything that the stack does not know and Vault holds, with the generation and date that stand
+                   beside each value; what a stack of this name had issued is known again, and ends as ever
 
 What a service has issued (a database login, a vendor's key) stays valid after its first rotation, until you end it: the
 stack ends only what it has made.
 
-Exit codes: 0 stored, 1 failed, 2 wrong usage and nothing was stored.`,
-  options: { since: { type: "string" } },
+Exit codes: 0 stored, 1 failed, 2 wrong usage and nothing was stored, 3 with --from-vault: stored, and Vault has no value
+of some.`,
+  options: { since: { type: "string" }, "from-vault": { type: "boolean" } },
   async run({ engine, io, names, options, ...call }) {
+    if (options["from-vault"] && options["since"] !== undefined)
+      throw new UsageError("Give --since or --from-vault, not both: Vault knows since when");
+    if (options["from-vault"]) return adoptFromVault({ engine, io, names, options, ...call });
     if (names.length !== 1) throw new UsageError("Say which secret: rotate adopt JWT_SECRET --since 2026-09-01");
     const at = dateOf(options["since"], io.now);
     const rows = await inventory({ engine, io, names, options, ...call });

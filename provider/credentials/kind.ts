@@ -1,7 +1,7 @@
 // What a kind of issued credential has to be able to do. Two of a kind can be valid at once: a rotation makes the
 // idle one, proves it, turns it live, and the other ends later, when nobody uses it any more.
 // Added since the first version of this contract, all optional: `Issue.current`, `cutOver`, `holder`, `own`,
-// `given`, `byHand`, the value that `valid` is given. Made precise:
+// `given`, `byHand`, the value that `valid` is given, `slotOf` and `recognise`. Made precise:
 // a reference names one credential, not the slot that it is in.
 import type { Failure, Log, Properties } from "../wire/contract.ts";
 
@@ -30,6 +30,13 @@ export interface Issued {
    * the login and something that tells its generations apart, like `visapi_a#3`. Plain; never a value.
    */
   reference: string;
+}
+
+/** A value that is in use already, and what a stack that lost its state would have called it. */
+export interface Found {
+  family: string;
+  name: string;
+  value: string;
 }
 
 /** Whoever still uses a credential. */
@@ -69,6 +76,10 @@ export interface CredentialKind {
    * fixed names at the service: what others use is then not overwritten.
    */
   holder?(args: Properties, slot: Slot): Promise<string | undefined>;
+  /** The slot that a value has, by its own text: for kinds whose slots are fixed names. Asks nobody. */
+  slotOf?(args: Properties, value: string): Slot | undefined;
+  /** The reference of a value, if this stack once made it; whatever anybody else made is undefined. */
+  recognise?(args: Properties, found: Found): Promise<string | undefined>;
   /**
    * Whether the service still accepts it: false too when its slot holds another generation by now.
    * @param value the credential itself, where it is known still

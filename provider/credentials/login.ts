@@ -15,6 +15,14 @@ export function loginOf(args: Properties, slot: Slot): string {
   return `${text(args, "application")}_${slot}`;
 }
 
+/** The slot of the login in a connection string; undefined when it is neither of the two. */
+export function slotIn(args: Properties, address: string): Slot | undefined {
+  if (!URL.canParse(address)) return undefined;
+  // Behind a pooler a user is called `<role>.<ref>`.
+  const [user = ""] = decodeURIComponent(new URL(address).username).split(".");
+  return (["a", "b"] as const).find((slot) => loginOf(args, slot) === user);
+}
+
 /** A reference is a login and what tells its generations apart: `visapi_a#3`. */
 export function referenceOf(login: string, mark: string): string {
   return `${login}#${mark}`;

@@ -5,7 +5,7 @@ import pg from "pg";
 import { flag, list, text } from "../resources/inputs.ts";
 import type { Failure, Properties } from "../wire/contract.ts";
 import type { CredentialKind, Issue, Issued } from "./kind.ts";
-import { checkLogin, loginOf, newPassword, parseReference, referenceOf, withLogin } from "./login.ts";
+import { checkLogin, loginOf, newPassword, parseReference, referenceOf, slotIn, withLogin } from "./login.ts";
 import { describe, each, usersOf } from "./postgres-admin.ts";
 import { proveLogin } from "./postgres-proof.ts";
 import { scramVerifier } from "./scram.ts";
@@ -42,6 +42,13 @@ export function postgresLogin(): CredentialKind {
     holder: async (args, slot) => {
       const role = await withAdmin(args, (admin) => describe(admin, loginOf(args, slot)));
       return role && referenceOf(role.name, generationIn(role.comment) || "?");
+    },
+    slotOf: slotIn,
+    recognise: async (args, { family, value }) => {
+      const slot = slotIn(args, value);
+      const role = slot && (await withAdmin(args, (admin) => describe(admin, loginOf(args, slot))));
+      const ours = role?.comment?.startsWith(`${mark}${family}-g`);
+      return role && ours ? referenceOf(role.name, generationIn(role.comment)) : undefined;
     },
     valid: async (args, reference) => {
       const role = await withAdmin(args, (admin) => held(admin, reference));

@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { list, text } from "../resources/inputs.ts";
 import type { Failure, Log, Properties } from "../wire/contract.ts";
 import type { CredentialKind, Issue, Issued, Users } from "./kind.ts";
-import { checkLogin, loginOf, newPassword, parseReference, referenceOf, withLogin } from "./login.ts";
+import { checkLogin, loginOf, newPassword, parseReference, referenceOf, slotIn, withLogin } from "./login.ts";
 
 /** Everything but administration, and what clients ask about themselves. */
 const defaultRules = ["~*", "&*", "+@all", "-@admin", "-@dangerous", "+acl|whoami"];
@@ -40,6 +40,19 @@ export function redisAclUser(): CredentialKind {
         const user = await userOf(admin, loginOf(args, slot));
         return user && referenceOf(loginOf(args, slot), user.tags[0] ?? "?");
       }),
+    slotOf: slotIn,
+    recognise: async (args, { value }) => {
+      const slot = slotIn(args, value);
+      if (!slot) return undefined;
+      // Redis keeps no note of who made a user: the names of the slots are this application's own.
+      const tag = tagOf(
+        createHash("sha256")
+          .update(decodeURIComponent(new URL(value).password))
+          .digest("hex"),
+      );
+      const user = await withAdmin(args, (admin) => userOf(admin, loginOf(args, slot)));
+      return user?.tags.includes(tag) ? referenceOf(loginOf(args, slot), tag) : undefined;
+    },
     valid: (args, reference) => withAdmin(args, async (admin) => (await held(admin, reference))?.on ?? false),
     users: (args, reference) =>
       withAdmin(args, async (admin) =>

@@ -64,6 +64,11 @@ export function supabaseKey(settings: Settings): CredentialKind {
         await sleep(pause);
       }
     },
+    recognise: async (args, { name, value }) => {
+      const found = (await settings.supabase().keys(ref(args))).filter((key) => key.name === keyName(name));
+      for (const { id } of found) if ((await settings.supabase().reveal(ref(args), id))?.api_key === value) return id;
+      return undefined;
+    },
     valid: async (args, reference) => (await settings.supabase().reveal(ref(args), reference)) !== undefined,
     users: async () => undefined,
     revoke: async (args, reference) => {

@@ -58,6 +58,10 @@ export function vercelToken(settings: Settings): CredentialKind {
       if (!(await settings.vercelTokens(value).works()))
         throw new Error(`Vercel does not accept the token ${reference}.`);
     },
+    recognise: async (_args, { name, value }) => {
+      const token = await settings.vercelTokens(value).get("current");
+      return token?.name === fitted(name, longestName) ? token.id : undefined;
+    },
     valid: async (_args, reference) => {
       const { tokens, date } = await settings.vercelTokens().list();
       return tokens.some(({ id, expiresAt }) => id === reference && (expiresAt ?? Infinity) > date.getTime());

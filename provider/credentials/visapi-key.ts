@@ -33,6 +33,11 @@ export function visapiKey(settings: Settings): CredentialKind {
     prove: async (args, { value, reference }) => {
       if (!(await client(args, value).accepted())) throw new Error(`VisAPI does not accept key ${idOf(reference)}.`);
     },
+    // VisAPI shows no value again, so the name alone tells.
+    recognise: async (args, { name, value }) => {
+      const found = (await client(args).keys()).keys.find((key) => key.name === fitted(name, longestName));
+      return found && `${found.id}#${mark(settings, value)}`;
+    },
     valid: async (args, reference) => (await find(args, reference)).key !== undefined,
     users: async (args, reference) => {
       const { key, now } = await find(args, reference);

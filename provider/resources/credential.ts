@@ -25,7 +25,8 @@ export type Kinds = ReadonlyMap<string, CredentialKind>;
  * `graceHours`, `adoption` (`ProofSource[]`) and `deadlineSeconds`: when a credential whose revocation was missed may
  * make room; `restore` (`{generation, at}`: with each new `at` the previous credential becomes live again, while its
  * service accepts it), `adopted` (secret: what is in use before the first run becomes the first generation, once every
- * consumer has proven that it uses it; a person ends it after the first rotation). Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `slot` ("a" or "b", the
+ * consumer has proven that it uses it; a person ends it after the first rotation, unless a stack of this name had made it), `adoptedGeneration` (which one
+ * it was to a stack that lost its state; @default 1). Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `slot` ("a" or "b", the
  * live one), `retireAt` (end of the grace period of the previous one, "" when there is none), `restoredAt` (the last
  * `restore.at` that was followed).
  * Outputs: `current` and `previous` (secrets; `previous` for a rollback while it is valid), `reference` and
@@ -56,8 +57,12 @@ export function credential(settings: Settings, kinds: Kinds): Resource {
         const [value, seconds] = [text(inputs, "adopted"), number(inputs, "deadlineSeconds", 60)];
         const sources = list<Properties>(inputs, "adoption") as unknown as ProofSource[];
         await adoptable(id, sources, value, seconds, log.info);
-        // What we did not make we do not end: its rotation leaves it to the person who made it.
-        return { id, outputs: outputs(settings, inputs, { value, reference: "" }, "", secret("")) };
+        // What a person made has no reference, and its rotation leaves it to that person.
+        const family = familyOf(request.urn, id);
+        const name = `${family}-g${number(inputs, "generation", 1)}`;
+        const reference = (await kind.recognise?.(object(inputs, "args"), { family, name, value })) ?? "";
+        if (reference) log.info(`${id}: this is ${reference}, which a stack of this name has made; it is taken over.`);
+        return { id, outputs: outputs(settings, inputs, { value, reference }, "", secret("")) };
       }
       const made = await make(kind, request, undefined, false);
       if (!kind.cutOver)
@@ -84,7 +89,7 @@ function check(kinds: Kinds, { inputs, oldInputs }: CheckRequest, now: Date): Ch
 
   const known = oldInputs && oldInputs["kind"] === inputs["kind"] ? oldInputs : undefined;
   const asked = text(object(inputs, "restore"), "at");
-  if (!known) return { inputs: { ...inputs, generation: 1, slot: "a", retireAt: "", restoredAt: asked }, failures };
+  if (!known) return { inputs: { ...inputs, ...first(kind, inputs), retireAt: "", restoredAt: asked }, failures };
   const before = text(known, "restoredAt");
   const news = asked !== "" && asked !== before;
   // Whoever asks for a new one after a return that cannot be made is not held up by it.
@@ -109,6 +114,13 @@ function check(kinds: Kinds, { inputs, oldInputs }: CheckRequest, now: Date): Ch
     },
     failures,
   };
+}
+
+/** Where a credential begins: what is adopted keeps the slot and the number that it has, so that the next one takes the other. */
+function first(kind: CredentialKind | undefined, inputs: Properties): { generation: number; slot: Slot } {
+  const adopted = text(inputs, "adopted");
+  const slot = adopted === "" ? undefined : kind?.slotOf?.(object(inputs, "args"), adopted);
+  return { generation: number(inputs, "adoptedGeneration", 1), slot: slot ?? "a" };
 }
 
 /** Whether a person has handed over another value. What a preview does not know counts as the same. */

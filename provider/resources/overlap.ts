@@ -16,7 +16,8 @@ import { flag, list, number, object, required, secret, text } from "./inputs.ts"
  * `deadlineSeconds`, `revoke` (a raised `forced` ends the previous value at once: it is compromised), `follows` (a
  * person hands the value over: another value is a rotation by itself), `restore` (`{generation, at, mount, path}`: with
  * each new `at` the value of that generation comes back from Vault, until the next rotation), `adopted` (secret: what is
- * in use before the first run becomes the first generation, once every consumer has proven that it uses it).
+ * in use before the first run becomes the first generation, once every consumer has proven that it uses it),
+ * `adoptedGeneration` (which one it was to a stack that lost its state; @default 1).
  * Remembered in the inputs, decided in `check`: `generation` (1, 2, ...), `holds` (whether the previous value is still
  * accepted), `retireAt` (end of the grace period), `revoked` (the highest generation that must not come back, 0: none),
  * `restoredAt` (the last `restore.at` that was followed), `restored` (whether the current value is another one than `value`: one that
@@ -64,6 +65,7 @@ function check({ inputs, oldInputs }: CheckRequest, now: Date): CheckResult {
       inputs: {
         ...inputs,
         ...remembered,
+        generation: number(inputs, "adoptedGeneration", 1),
         restoredAt: text(restore, "at"),
         restored: inputs["adopted"] !== undefined,
       },

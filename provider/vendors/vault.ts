@@ -5,6 +5,10 @@ import { request, VendorError, type Call, type Reply, type Vendor } from "./http
 export interface KvEntry {
   data: Record<string, unknown>;
   version: number;
+  /** The entry's custom metadata. */
+  custom?: Record<string, string>;
+  /** RFC 3339, by Vault's clock. */
+  writtenAt?: string;
 }
 
 export interface KvVersion {
@@ -59,8 +63,15 @@ export class Vault {
   async read(mount: string, path: string, version = 0): Promise<KvEntry | undefined> {
     const query = version ? `?version=${version}` : "";
     const reply = await this.#call("GET", `/${mount}/data/${path}${query}`, `read ${mount}/${path}`, { accept: [404] });
-    const { data } = (reply.body ?? {}) as { data?: { data: KvEntry["data"] | null; metadata: { version: number } } };
-    return reply.status === 404 || !data?.data ? undefined : { data: data.data, version: data.metadata.version };
+    interface Metadata {
+      version: number;
+      created_time?: string;
+      custom_metadata?: Record<string, string> | null;
+    }
+    const { data } = (reply.body ?? {}) as { data?: { data: KvEntry["data"] | null; metadata: Metadata } };
+    if (reply.status === 404 || !data?.data) return undefined;
+    const { version: written, created_time: at = "", custom_metadata: custom } = data.metadata;
+    return { data: data.data, version: written, custom: custom ?? {}, writtenAt: at };
   }
 
   /**
