@@ -32,11 +32,16 @@ export const noValueInPlain = stackRule<ShownConfig>({
   defaults: { except: [] },
   schema: { except: namesSchema("Names of stack outputs that may hold a value") },
   checkStack(resources, { except }) {
-    const known = resources.flatMap(({ type, name, properties }) =>
-      (values[type] ?? []).flatMap((property) => {
-        const value = properties[property];
-        return typeof value === "string" && value.length >= least ? [{ value, of: name }] : [];
-      }),
+    // In the order of the table: where a value is born comes before what carries it on.
+    const known = Object.entries(values).flatMap(([of, outputs]) =>
+      resources
+        .filter(({ type }) => type === of)
+        .flatMap(({ name, properties }) =>
+          outputs.flatMap((output) => {
+            const value = properties[output];
+            return typeof value === "string" && value.length >= least ? [{ value, of: name }] : [];
+          }),
+        ),
     );
     const holds = (place: Value): string | undefined =>
       textsIn(place).flatMap((text) => known.find(({ value }) => text.includes(value))?.of ?? [])[0];

@@ -37,6 +37,15 @@ describe("no-value-in-plain", () => {
     }
   });
 
+  it("names where a value was born, whatever comes first", async () => {
+    const carried = resource(types.overlap, "shop/TOKEN/overlap", { current: canary });
+    for (const order of [
+      [carried, secret],
+      [secret, carried],
+    ])
+      assert.match((await judged([...order, root({ token: canary })])).join(), /the value of shop\/TOKEN\/value for/);
+  });
+
   it("says nothing of values that a preview does not know, or that are too short to tell", async () => {
     assert.deepEqual(await judged([password("shop/TOKEN", { result: unknown }), root({ token: unknown })]), []);
     assert.deepEqual(await judged([password("shop/PIN", { result: "1234" }), root({ port: "1234" })]), []);
