@@ -6,12 +6,14 @@ export class IntelliflowLoad {
   readonly failures: string[] = [];
   readonly #api: string;
   readonly #web: string;
+  readonly #pace: number;
   readonly #done: Promise<unknown>;
   #running = true;
   #token = "";
 
-  constructor(api: string, web: string) {
-    [this.#api, this.#web] = [api, web];
+  /** @param pace how many times longer each user pauses between two requests; @default 1, some hundred requests a second */
+  constructor(api: string, web: string, pace = 1) {
+    [this.#api, this.#web, this.#pace] = [api, web, pace];
     this.#done = this.#begin();
   }
 
@@ -61,7 +63,7 @@ export class IntelliflowLoad {
   async #repeat(pauseMs: number, use: () => Promise<unknown>): Promise<void> {
     while (this.#running) {
       await use().catch((error: Error) => this.failures.push(`${new Date().toISOString()} ${error.message}`));
-      await sleep(pauseMs);
+      await sleep(pauseMs * this.#pace);
     }
   }
 }

@@ -71,7 +71,7 @@ try {
     if (await person.tend(rows, now)) rows = await run(now);
     if (token) await accepted(token);
     judge(rows, today, now);
-    load ??= new IntelliflowLoad(api, web);
+    load ??= new IntelliflowLoad(api, web, 20);
     if (today % 30 === 0)
       console.log(
         `day ${today} of ${days}: ${runs} runs, ${idle} with nothing due, ${load.total.toLocaleString("en-US")} requests, ${load.failures.length} failed, ${Math.round((Date.now() - began) / 1000)} s`,
