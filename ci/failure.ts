@@ -1,6 +1,7 @@
 // Tells people how a workflow ended: Slack, PagerDuty and one issue while it fails, and all clear when it works again.
 //   ci/failure.ts        NEEDS: the `needs` of the job as JSON
-// One failure that lasts is one issue (a comment for each further run) and one incident (the same dedup key).
+// One failure that lasts is one issue (a comment for each further run) and one incident (the same dedup key). A channel
+// that the run itself has told of its failure is not told again (the job's output `told`, see told.ts).
 import { request } from "../provider/vendors/http.ts";
 import { post } from "../provider/vendors/slack.ts";
 import { CiError, readContext, script, type Context } from "./context.ts";
@@ -18,6 +19,8 @@ export interface Trouble {
   jobs: string[];
   /** What they said; never a value. */
   said: string;
+  /** Channels that know of all of it from the runs themselves. */
+  told: string[];
 }
 
 /** @returns undefined when every job ended well or had nothing to do */
@@ -31,7 +34,9 @@ export function trouble(needs: Record<string, Need>): Trouble | undefined {
       `The job "${name}" was ${result === "cancelled" ? "cancelled, or ran out of time" : "ended by an error; its log says which"}.`
     );
   });
-  return { jobs: bad.map(([name]) => name), said: said.join("\n") };
+  const told = bad.map(([, { outputs }]) => (outputs?.["told"] ?? "").split(",").map((each) => each.trim()));
+  const all = (told[0] ?? []).filter((channel) => channel !== "" && told.every((each) => each.includes(channel)));
+  return { jobs: bad.map(([name]) => name), said: said.join("\n"), told: all };
 }
 
 const steps: [pattern: RegExp, next: string][] = [
@@ -74,8 +79,8 @@ export async function tell(context: Context, found: Trouble | undefined, env: No
   const title = `Secret rotation: ${workflow} failed`;
   const told = await Promise.allSettled([
     issue(new Repository(context), context, title, found),
-    pagerduty(context, title, found, env),
-    found && env["SLACK_WEBHOOK_URL"]
+    found?.told.includes("pagerduty") ? undefined : pagerduty(context, title, found, env),
+    found && env["SLACK_WEBHOOK_URL"] && !found.told.includes("slack")
       ? post(env["SLACK_WEBHOOK_URL"], `${title}\n${found.said}\nNext: ${nextStep(found.said)}\n${runUrl}`).then(
           (why) => {
             if (why) throw new CiError(why);

@@ -2,7 +2,8 @@
 //   ci/rotate.ts --stack production [--secret JWT_SECRET --reason "..."] [--mode emergency]
 // One script, so that no step of a workflow can be left out: it reads the approvals itself, of the run it is in.
 import { digest, type Preview } from "../cli/digest.ts";
-import { Engine } from "../cli/engine.ts";
+import { AuditedEngine } from "../cli/audit.ts";
+import type { Engine } from "../cli/engine.ts";
 import { readInventory } from "../cli/inventory.ts";
 import { Progress } from "../cli/progress.ts";
 import { sign, variable } from "../policies/approval.ts";
@@ -14,6 +15,7 @@ import { refuseReplacements } from "./refuse-replacements.ts";
 import { propose, raise, type Asked } from "./request.ts";
 import { inventoryMarkdown } from "./summary.ts";
 import { resolveTargets } from "./targets.ts";
+import { listenForTold } from "./told.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -36,7 +38,9 @@ async function main(): Promise<void> {
     ...process.env,
     ROTATION_NOW: now.toISOString().replace(".000Z", "Z"),
   };
-  const engine = new Engine(env, stack, say);
+  // A request is recorded in the audit trail before it is written down, as the commands do it.
+  if (onGithub(env)) env["ROTATION_RUN_BY"] = readContext(env).by;
+  const engine = new AuditedEngine({ env, now, say }, stack);
   const targets = resolveTargets(secret, await engine.state());
   const asked: Asked = {
     reason,
@@ -65,11 +69,11 @@ async function main(): Promise<void> {
   // The pack sees to it that nothing rotates in production without this record, whatever command begins a run.
   if (people.length) {
     // For the audit trail, as text; the signed record below is what counts.
-    env["ROTATION_APPROVALS"] = people.join(", ");
+    engine.env["ROTATION_APPROVALS"] = people.join(", ");
     const logins = people.map((each) => each.replace(/ \(.*$/, ""));
     const run = onGithub(env) ? readContext(env).runUrl : "";
     const record = { stack: stack.split("/").pop() ?? stack, secrets: rotating, people: logins, asked: by, run };
-    env[variable] = sign({ ...record, at: env.ROTATION_NOW }, await signingKey(engine, env));
+    engine.env[variable] = sign({ ...record, at: env.ROTATION_NOW }, await signingKey(engine, env));
   }
   await up(engine, targets);
   addSummary(env, inventoryMarkdown(stack, readInventory(await engine.state(), now)));
@@ -118,8 +122,12 @@ async function isProduction(engine: Engine, stack: string): Promise<boolean> {
 
 async function up(engine: Engine, targets: string[]): Promise<void> {
   const progress = new Progress(say);
+  const told = listenForTold();
+  Object.assign(engine.env, told.env);
   const ran = await engine.up(targets, (event) => progress.see(event));
+  const channels = told.channels();
   if (ran.code === 0) return;
+  setOutput(process.env, "told", channels.join(", "));
   const errors = progress.outcome.errors.join("\n") || ran.stderr.trim() || "pulumi ended with an error";
   throw new CiError(`The run failed; what was in use stays valid, and the next run goes on from here.\n${errors}`);
 }

@@ -96,8 +96,8 @@ export async function verifyTrail(
 
 /** Pulumi as the commands drive it, with every request of a person recorded before it is written down. */
 export class AuditedEngine extends Engine {
-  readonly #io: Io;
-  constructor(io: Io, stack: string | undefined) {
+  readonly #io: Pick<Io, "env" | "now" | "say">;
+  constructor(io: Pick<Io, "env" | "now" | "say">, stack: string | undefined) {
     // One run and one person for everything that this command does, by itself or by pulumi.
     io.env["ROTATION_RUN_ID"] ??= runIdOf(io.env, io.now);
     io.env["ROTATION_RUN_BY"] ??= who(io.env);

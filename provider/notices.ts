@@ -1,9 +1,11 @@
 // Tells people about a run in two messages at most: one before its first change, with everything that is going to
 // rotate, and one at its end, with everything that came of it. A message that cannot be sent never stops a rotation.
 import { spawnSync } from "node:child_process";
+import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LastWords } from "./notify/last-words.ts";
 import type { Settings } from "./settings.ts";
+import { environments } from "./notify/routes.ts";
 import { send } from "./notify/send.ts";
 import type { Line, NoticeKind } from "./notify/message.ts";
 import type { Resource } from "./wire/contract.ts";
@@ -18,6 +20,8 @@ export class Notices {
   readonly #classes = new Map<string, string>();
   /** Secrets whose schedules decided in this run that they rotate. */
   readonly #rotating = new Set<string>();
+  /** Secrets whose values people bring. */
+  readonly #brought = new Set<string>();
   #environment = "";
   #stack = "";
   #starting: Promise<string | undefined> | undefined;
@@ -30,14 +34,17 @@ export class Notices {
     this.#settings = settings;
   }
 
-  /** The resource, watched: schedules tell which secrets rotate and how grave each is, and no message is the last while a step goes on. */
+  /**
+   * The resource, watched: schedules tell which secrets rotate and how grave each is, due notices which of them people
+   * bring, and no message is the last while a step goes on.
+   */
   of(resource: Resource): Resource {
     const counted = <Request extends { preview?: boolean; urn: string }, Result>(
       step: (request: Request) => Promise<Result>,
     ): ((request: Request) => Promise<Result>) => {
       return async (request) => {
         this.#steps++;
-        this.#stack ||= request.urn.replace(/^urn:pulumi:/, "").split("::")[0] ?? "";
+        this.#stack ||= stackOf(request.urn);
         try {
           return await step(request);
         } finally {
@@ -47,7 +54,7 @@ export class Notices {
     };
     return {
       ...resource,
-      ...(resource.token === "rotation:index:Schedule" ? { check: this.#learning(resource) } : {}),
+      ...(/:(Schedule|Notice)$/.test(resource.token) ? { check: this.#learning(resource) } : {}),
       create: counted((request) => resource.create(request)),
       ...(resource.update ? { update: counted((request) => resource.update!(request)) } : {}),
       ...(resource.delete ? { delete: counted((request) => resource.delete!(request)) } : {}),
@@ -57,8 +64,10 @@ export class Notices {
   #learning(resource: Resource): NonNullable<Resource["check"]> {
     return async (request) => {
       const result = (await resource.check?.(request)) ?? { inputs: request.inputs };
-      const { secret, class: level, window, generation } = result.inputs;
+      const { secret, class: level, window, generation, phase } = result.inputs;
       if (typeof secret !== "string") return result;
+      if (phase === "due") this.#brought.add(secret);
+      if (resource.token !== "rotation:index:Schedule") return result;
       if (typeof level === "string") this.#classes.set(secret, level);
       const old = request.oldInputs;
       if (!old || old["window"] !== window || old["generation"] !== generation) this.#rotating.add(secret);
@@ -99,7 +108,10 @@ export class Notices {
   failed(urn: string, message: string): void {
     const name = urn.split("::").slice(3).join("::");
     const [application = "", secret = ""] = name.split("/");
-    this.#lines.push(this.#line("failed", `${application}/${secret}`, this.#environment, `${name}: ${message}`));
+    this.#stack ||= stackOf(urn);
+    // A precheck fails before any notice has named the environment.
+    const environment = this.#environment || environmentOf(this.#stack);
+    this.#lines.push(this.#line("failed", `${application}/${secret}`, environment, `${name}: ${message}`));
   }
 
   /**
@@ -110,7 +122,7 @@ export class Notices {
   async flush(last: boolean): Promise<void> {
     await this.#starting;
     if (this.#steps > 0 && !last) return;
-    const lines = this.#lines.splice(0);
+    const lines = withRun(this.#lines.splice(0), process.env);
     const deadline = new Promise((resolve) => setTimeout(resolve, lastMilliseconds).unref());
     await Promise.race([this.#send(lines), deadline]);
   }
@@ -139,10 +151,42 @@ export class Notices {
   }
 
   async #send(lines: Line[]): Promise<string | undefined> {
-    const problems = await send(this.#settings.contacts(), this.#stack, lines).catch((error: unknown) => [
-      (error as Error).message,
-    ]);
+    const done = lines.filter(({ kind, secret }) => kind === "after" && this.#brought.has(secret));
+    const failed = new Set(lines.flatMap(({ kind, secret }) => (kind === "failed" ? [secret] : [])));
+    const ended = done.map(({ secret }) => secret).filter((secret) => !failed.has(secret));
+    const told = (channel: string, said: readonly Line[]): void => noteTold(process.env, channel, said);
+    const problems = await send(this.#settings.contacts(), this.#stack, lines, { ended, told }).catch(
+      (error: unknown) => [(error as Error).message],
+    );
     this.#problem = problems.length > 0 ? problems.join("; ") : undefined;
     return this.#problem;
+  }
+}
+
+function stackOf(urn: string): string {
+  return urn.replace(/^urn:pulumi:/, "").split("::")[0] ?? "";
+}
+
+/** By the stack's name, as the repository's stacks have it (`staging`, `production-intelliflow`); else not known. */
+function environmentOf(stack: string): string {
+  return environments.find((each) => stack === each || stack.startsWith(`${each}-`)) ?? "";
+}
+
+/** Beside failures stands where the whole log is, in a job of GitHub Actions. */
+function withRun(lines: Line[], env: NodeJS.ProcessEnv): Line[] {
+  const failed = lines.findLast(({ kind }) => kind === "failed");
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: run } = env;
+  if (!failed || !server || !repository || !run) return lines;
+  return [...lines, { ...failed, text: `the log: ${server}/${repository}/actions/runs/${run}` }];
+}
+
+/** For whoever started the run: which channels know of its failures, so that nobody is told twice (ci/told.ts). */
+function noteTold(env: NodeJS.ProcessEnv, channel: string, lines: readonly Line[]): void {
+  const file = env["ROTATION_TOLD_FILE"];
+  if (!file || !lines.some(({ kind }) => kind === "failed")) return;
+  try {
+    appendFileSync(file, `${channel}\n`);
+  } catch {
+    // Then they are told twice.
   }
 }

@@ -19,24 +19,39 @@ export interface PagerdutyEvent {
 }
 
 /**
- * What a run has to say: failures, and what is overdue, open an alert each, and every later run adds to the same one. A
- * run that finishes a rotation and fails nowhere closes that of failures.
+ * What a run has to say. All failures of a stack are one alert, and every later run adds to the same one; a run that
+ * finishes a rotation and fails nowhere closes it. What is overdue is an alert for each secret, since each ends by
+ * itself: when a person has brought its new value and the value is proven.
  * @param stack what the alerts are told apart by
+ * @param lines what PagerDuty is told
+ * @param all of the run
+ * @param ended secrets (`<application>/<secret>`) that are overdue no longer; an alert that is not open is none to end
  */
-export function eventsOf(stack: string, lines: readonly Line[], all: readonly Line[]): PagerdutyEvent[] {
+export function eventsOf(
+  stack: string,
+  lines: readonly Line[],
+  all: readonly Line[],
+  ended: readonly string[] = [],
+): PagerdutyEvent[] {
   const events: PagerdutyEvent[] = [];
-  for (const kind of ["failed", "overdue"] as const) {
-    const mine = lines.filter((line) => line.kind === kind);
-    const dedup_key = `secret-rotation/${stack}/${kind}`;
-    if (mine.length > 0) events.push({ event_action: "trigger", dedup_key, payload: payloadOf(stack, mine) });
-    else if (
-      kind === "failed" &&
-      all.some((line) => line.kind === "after") &&
-      !all.some((line) => line.kind === "failed")
-    )
-      events.push({ event_action: "resolve", dedup_key });
-  }
+  const of = (kind: Line["kind"]): Line[] => lines.filter((line) => line.kind === kind);
+  const failures = `secret-rotation/${stack}/failed`;
+  if (of("failed").length > 0)
+    events.push({ event_action: "trigger", dedup_key: failures, payload: payloadOf(stack, of("failed")) });
+  else if (all.some((line) => line.kind === "after") && !all.some((line) => line.kind === "failed"))
+    events.push({ event_action: "resolve", dedup_key: failures });
+  for (const line of of("overdue"))
+    events.push({
+      event_action: "trigger",
+      dedup_key: overdueKey(stack, line.secret),
+      payload: payloadOf(stack, [line]),
+    });
+  for (const secret of ended) events.push({ event_action: "resolve", dedup_key: overdueKey(stack, secret) });
   return events;
+}
+
+function overdueKey(stack: string, secret: string): string {
+  return `secret-rotation/${stack}/overdue/${secret}`;
 }
 
 function payloadOf(stack: string, lines: Line[]): PagerdutyEvent["payload"] {

@@ -13,7 +13,7 @@ export interface Route {
 }
 
 const classes = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
-const environments = ["production", "staging", "sandbox"];
+export const environments = ["production", "staging", "sandbox"];
 
 /** Everything to Slack; what somebody must look at to PagerDuty, from production, and by e-mail. */
 export const defaultRoutes: Route[] = [

@@ -46,7 +46,7 @@ describe("what CI tells people", () => {
   });
 
   it("opens one issue, one incident, and closes both", async () => {
-    const found = { jobs: ["production"], said: "the stack is currently locked by 1 lock" };
+    const found = { jobs: ["production"], said: "the stack is currently locked by 1 lock", told: [] };
     assert.deepEqual(await tell(context, found, env), []);
     assert.deepEqual(await tell(context, found, env), []);
     const { issues, comments } = github.contents("acme", "app");
@@ -63,9 +63,18 @@ describe("what CI tells people", () => {
 
   it("tells the others when one cannot be told, and says who was not", async () => {
     slack.revokeWebhook("T00000000", "B00000000");
-    assert.deepEqual(await tell(context, { jobs: ["a"], said: "why" }, env), ["Slack answered 404"]);
+    assert.deepEqual(await tell(context, { jobs: ["a"], said: "why", told: [] }, env), ["Slack answered 404"]);
     assert.equal(github.contents("acme", "app").issues.length, 1);
     assert.equal(pagerduty.open.length, 1);
+  });
+
+  it("tells no channel twice that the run itself has told; the issue is opened all the same", async () => {
+    const found = { jobs: ["production"], said: "why", told: ["slack", "pagerduty"] };
+    assert.deepEqual(await tell(context, found, env), []);
+    assert.deepEqual([slack.messages.length, pagerduty.events.length], [0, 0]);
+    assert.equal(github.contents("acme", "app").issues.length, 1);
+    assert.deepEqual(await tell(context, { ...found, told: ["pagerduty"] }, env), []);
+    assert.deepEqual([slack.messages.length, pagerduty.events.length], [1, 0]);
   });
 
   it("lists secrets at GitHub that the stack does not know, by name only", async () => {

@@ -111,7 +111,16 @@ describe("failure", () => {
     assert.deepEqual(trouble({ a: { result: "failure", outputs: { failed: "why" } }, b: { result: "cancelled" } }), {
       jobs: ["a", "b"],
       said: 'why\nThe job "b" was cancelled, or ran out of time.',
+      told: [],
     });
+  });
+
+  it("is told to whoever does not know all of it", () => {
+    const job = (told: string) => ({ result: "failure", outputs: { failed: "why", told } });
+    assert.deepEqual(trouble({ a: job("slack, pagerduty") })?.told, ["slack", "pagerduty"]);
+    assert.deepEqual(trouble({ a: job("slack, pagerduty"), b: job("slack") })?.told, ["slack"]);
+    assert.deepEqual(trouble({ a: job("slack"), b: { result: "failure" } })?.told, []);
+    assert.deepEqual(trouble({ a: job(""), b: job("slack") })?.told, []);
   });
 
   it("says what to do next", () => {

@@ -145,6 +145,35 @@ describe("the channels", () => {
     assert.equal(pagerduty.events.length, before, "nobody is woken for staging");
   });
 
+  it("have one alert for each secret that is overdue, and it ends with that secret's rotation alone", async () => {
+    const key = (name: string): string => `secret-rotation/production/overdue/visapi/${name}`;
+    await send(contacts, "production", [
+      line("overdue", "STRIPE_KEY", "CRITICAL"),
+      line("overdue", "SENTRY_DSN", "LOW"),
+    ]);
+    assert.deepEqual(pagerduty.open, [key("STRIPE_KEY"), key("SENTRY_DSN")]);
+    const severities = pagerduty.events
+      .slice(-2)
+      .map(({ payload }) => (payload["payload"] as { severity: string }).severity);
+    assert.deepEqual(severities, ["critical", "info"]);
+    await send(contacts, "production", [line("after", "JWT_SECRET")]);
+    assert.deepEqual(pagerduty.open, [key("STRIPE_KEY"), key("SENTRY_DSN")], "another secret's rotation ends nothing");
+    await send(contacts, "production", [line("after", "STRIPE_KEY")], { ended: ["visapi/STRIPE_KEY"] });
+    assert.deepEqual(pagerduty.open, [key("SENTRY_DSN")]);
+    await send(contacts, "production", [line("after", "SENTRY_DSN")], { ended: ["visapi/SENTRY_DSN"] });
+    assert.deepEqual(pagerduty.open, []);
+  });
+
+  it("that took their lines are heard of, and no others", async () => {
+    const told: string[] = [];
+    const hear = { told: (channel: string) => void told.push(channel) };
+    const broken = { ...contacts, slackWebhookUrl: "http://127.0.0.1:1/services/T0/B0/hook" };
+    await send(broken, "production", [line("failed", "JWT_SECRET")], hear);
+    assert.deepEqual(told.sort(), ["email", "pagerduty"]);
+    await send(contacts, "production", [line("after", "JWT_SECRET")], hear);
+    assert.deepEqual(pagerduty.open, []);
+  });
+
   it("that do not work are named, without what is secret in their addresses, and stop nobody else", async () => {
     const { port } = smtp.server.address() as AddressInfo;
     const broken = {

@@ -5,6 +5,7 @@ import { Notices } from "../../../provider/notices.ts";
 import { notice } from "../../../provider/resources/notice.ts";
 import { Settings } from "../../../provider/settings.ts";
 import type { Properties, Resource } from "../../../provider/wire/contract.ts";
+import { PagerdutySimulator } from "../../../sandbox/simulators/pagerduty.ts";
 import { SlackSimulator } from "../../../sandbox/simulators/slack.ts";
 
 const log = { info: () => undefined, warn: () => undefined };
@@ -79,6 +80,46 @@ describe("notices of one run", () => {
     );
     await notices.flush(true);
     assert.equal(slack.messages.length, 1, "nothing is said twice");
+  });
+
+  it("end what was overdue of a secret that a person has brought, once its value is proven and not before", async () => {
+    const pagerduty = await new PagerdutySimulator({}).start();
+    try {
+      const settings = new Settings();
+      const { url: pagerdutyUrl, routingKey: pagerdutyRoutingKey } = pagerduty;
+      settings.configure({
+        pagerdutyUrl,
+        pagerdutyRoutingKey,
+        notify: '[{"to":"pagerduty"}]',
+        now: "2027-05-01T03:00:00Z",
+      });
+      const run = async (kind: "due" | "failed" | "after", dueAt: string): Promise<void> => {
+        notices = new Notices(settings);
+        resource = notices.of(notice(notices, () => settings.now()));
+        const name = "visapi/C/notice-due";
+        const inputs = { phase: "due", secret: "visapi/C", environment: "staging", window: "w", forced: 1, dueAt };
+        const checked = await resource.check?.({
+          urn: urn(resource.token, name),
+          name,
+          log,
+          inputs,
+          oldInputs: undefined,
+        });
+        if (kind === "due") await say("due", "visapi/C", checked?.inputs);
+        if (kind === "failed") notices.failed(urn("x", "visapi/C/verification"), "visapi/C is not proven in use");
+        if (kind === "after") await say("after", "visapi/C");
+        await notices.flush(true);
+      };
+      const [overdue, failed] = ["secret-rotation/staging/overdue/visapi/C", "secret-rotation/staging/failed"];
+      await run("due", "2027-04-01T00:00:00Z");
+      assert.deepEqual(pagerduty.open, [overdue]);
+      await run("failed", "2027-07-01T00:00:00Z");
+      assert.deepEqual(pagerduty.open, [overdue, failed]);
+      await run("after", "2027-07-01T00:00:00Z");
+      assert.deepEqual(pagerduty.open, []);
+    } finally {
+      await pagerduty.stop();
+    }
   });
 
   it("wait for a step that goes on when a person interrupts the run", async () => {
