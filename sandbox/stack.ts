@@ -104,7 +104,9 @@ export async function ensureStack(
   const scratch = mkdtempSync(join(tmpdir(), "sandbox-stack-"));
   try {
     cpSync(join(repository, "Pulumi.yaml"), join(scratch, "Pulumi.yaml"));
-    cpSync(join(repository, `Pulumi.${name}.yaml`), join(scratch, `Pulumi.${name}.yaml`));
+    // A salt there belongs to a stack that somebody made in the checkout, with another passphrase.
+    const shipped = readFileSync(join(repository, `Pulumi.${name}.yaml`), "utf8");
+    writePrivate(join(scratch, `Pulumi.${name}.yaml`), shipped.replace(/^encryptionsalt: .*\n?/m, ""));
     const rest = { ...env };
     for (const name of ["PULUMI_STACK", "PULUMI_OPTION_CONFIG_FILE", "PULUMI_OPTION_POLICY_PACK"]) delete rest[name];
     const made = await pulumi(["stack", "init", name, "--non-interactive"], { env: rest, cwd: scratch });

@@ -41,7 +41,7 @@ export function nameOf(call: { vendor: string; what: string }): string {
 
 const ids = [
   /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i,
-  /^(srv|dep|prj|dpl|evt|team|tok)[-_][A-Za-z0-9-]+$/,
+  /^(srv|dep|prj|dpl|evt|team|tok|apikey|svc_acct)[-_][A-Za-z0-9-]+$/,
   /^[0-9a-f]{10,}$/i,
   /^[a-z]{20}$/,
   /^(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9]{14,}$/,
