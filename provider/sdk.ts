@@ -478,12 +478,15 @@ export interface VendorNamesArgs {
   github?: { baseUrl: string; token: pulumi.Output<string>; repositories: string[] };
 }
 
+export interface VendorNames {
+  places: { place: string; names: string[] }[];
+  problems: string[];
+}
+
 /** What lies at the vendors, by name, and a sentence for each place that did not answer. */
-export async function vendorNames(
-  args: VendorNamesArgs,
-): Promise<{ places: { place: string; names: string[] }[]; problems: string[] }> {
+export async function vendorNames(args: VendorNamesArgs): Promise<VendorNames> {
   try {
-    return await pulumi.runtime.invoke("rotation:index:vendorNames", args, {});
+    return (await pulumi.runtime.invoke("rotation:index:vendorNames", args, {})) as VendorNames;
   } catch (error) {
     return { places: [], problems: [(error as Error).message] };
   }

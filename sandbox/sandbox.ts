@@ -196,7 +196,7 @@ async function bringUp(
       }),
     ).then(async (vault) => {
       parts.vault = vault;
-      await ensureAuditKey(vault.call);
+      await ensureAuditKey((method, path, body) => vault.call(method, path, body));
     }),
     ...(options.kubernetes ? [bringUpKubernetes(dir, options.kubernetes, parts as Parts, timed)] : []),
   ];
