@@ -41,6 +41,7 @@ export async function preflight({
       "The address of Vault is missing. Set it with: pulumi config set vault:address https://vault.example.com:8200",
     );
   const problems = await ask({
+    preview: pulumi.runtime.isDryRun(),
     ...(vaultMounts.length
       ? {
           vault: {

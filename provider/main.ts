@@ -55,7 +55,10 @@ await serve({
   ].map((resource) => notices.of(auditing.of(resource))),
   functions: {
     "rotation:index:preflight": async (args) => {
-      const [{ problems }, more] = await Promise.all([preflight(settings, args), auditing.problems()]);
+      const [{ problems }, more] = await Promise.all([
+        preflight(settings, args),
+        auditing.problems(args["preview"] === true),
+      ]);
       return { problems: [...(problems as string[]), ...more] };
     },
     "rotation:index:vendorNames": (args) => vendorNames(settings, args),

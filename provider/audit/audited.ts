@@ -22,15 +22,18 @@ export class Auditing {
     this.#settings = settings;
   }
 
-  /** What is wrong with the trail, as far as can be told without writing: a sentence, or nothing. */
-  async problems(): Promise<string[]> {
+  /**
+   * What is wrong with the trail, as far as can be told without writing: a sentence, or nothing.
+   * @param preview records nothing, so a token that only reads will do: nothing is signed
+   */
+  async problems(preview = false): Promise<string[]> {
     try {
       // Which stack it is only a URN tells; that does not change what is asked here.
       const open = openTrail(this.#settings, "preflight/preflight");
-      await Promise.all([open?.store.head(), open?.signer.sign(["0".repeat(64)])]);
+      await Promise.all([open?.store.head(), preview ? open?.signer.keys() : open?.signer.sign(["0".repeat(64)])]);
       return [];
     } catch (error) {
-      return [`The audit trail cannot be written: ${(error as Error).message}`];
+      return [`The audit trail cannot be ${preview ? "read" : "written"}: ${(error as Error).message}`];
     }
   }
 

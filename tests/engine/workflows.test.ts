@@ -2,10 +2,14 @@
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { rotationsOf } from "../../provider/audit/rotations.ts";
+import { vaultStore } from "../../provider/audit/vault-store.ts";
+import { Settings } from "../../provider/settings.ts";
+import type { JobClaims } from "../../sandbox/simulators/github-oidc.ts";
 import type { PagerdutySimulator } from "../../sandbox/simulators/pagerduty.ts";
 import { pulumi, repository } from "../../sandbox/stack.ts";
 import { readWorkflow, runWorkflow, type JobRun, type Setting } from "../support/actions.ts";
-import { JwtVault } from "../support/jwt-vault.ts";
+import { JobsAtVault, type Environment } from "../support/vault-jwt.ts";
 import { World } from "../support/world.ts";
 
 const [owner, name] = ["visanet", "visapi"];
@@ -17,7 +21,7 @@ describe("workflows, executed", function () {
   this.timeout(600_000);
   let world: World;
   let pagerduty: PagerdutySimulator;
-  let vault: JwtVault;
+  let vault: JobsAtVault;
   let checkout = "";
   let keys: Record<string, string> = {};
 
@@ -26,30 +30,16 @@ describe("workflows, executed", function () {
     world = await World.start();
     pagerduty = world.sandbox.simulators.pagerduty;
     const { env, simulators } = world.sandbox;
-    const bound = (environment: string[]) => ({
-      audience: "https://vault.test",
-      boundClaims: { repository: [`${owner}/${name}`], ref: [main], environment },
-    });
-    vault = await new JwtVault({
-      vault: env["VAULT_ADDR"] ?? "",
-      token: env["VAULT_TOKEN"] ?? "",
-      issuer: `${simulators.github.url}/oidc`,
-      roles: {
-        "rotation-preview": bound(["preview"]),
-        "rotation-staging": bound(["staging"]),
-        "rotation-production": bound(["production"]),
-      },
-    }).start();
+    await world.setRenderVariable("SIMULATE_UNHEALTHY_FILE", join(world.dir, "unhealthy"));
     keys = Object.fromEntries(
       Object.entries(env).filter(([key]) => credential.test(key) && !/^(VAULT|SANDBOX)_/.test(key)),
     );
-    const written = await fetch(`${env["VAULT_ADDR"]}/v1/secret/data/ci/rotation`, {
-      method: "POST",
-      headers: { "x-vault-token": env["VAULT_TOKEN"] ?? "" },
-      body: JSON.stringify({ data: keys }),
+    vault = await JobsAtVault.prepare(world.sandbox.vault, {
+      issuer: `${simulators.github.url}/oidc`,
+      project: `${owner}/${name}`,
+      keys,
     });
-    assert.equal(written.status, 200);
-    checkout = await makeCheckout(world, vault.url);
+    checkout = await makeCheckout(world);
     for (const stack of ["staging", "production"])
       simulators.github.pushFile(
         owner,
@@ -58,10 +48,7 @@ describe("workflows, executed", function () {
         readFileSync(join(checkout, `Pulumi.${stack}.yaml`), "utf8"),
       );
   });
-  after(async () => {
-    vault?.stop();
-    await world?.stop();
-  });
+  after(() => world?.stop());
 
   interface Asked {
     event?: Setting["event"];
@@ -90,9 +77,9 @@ describe("workflows, executed", function () {
       token: world.sandbox.secrets.githubToken,
       secrets: { SLACK_WEBHOOK_URL: keys["SLACK_WEBHOOK_URL"] ?? "", PAGERDUTY_ROUTING_KEY: pagerduty.routingKey },
       vars: (environment) => ({
-        VAULT_ADDR: vault.url,
+        VAULT_ADDR: world.sandbox.env["VAULT_ADDR"] ?? "",
         VAULT_ROLE: `rotation-${environment}`,
-        VAULT_KV_PATH: "secret/data/ci/rotation",
+        VAULT_KV_PATH: `secret/data/ci/${environment}`,
         PULUMI_BACKEND_URL: world.sandbox.env["PULUMI_BACKEND_URL"] ?? "",
       }),
       enter: (environment) => {
@@ -106,7 +93,6 @@ describe("workflows, executed", function () {
         HOME: process.env["HOME"] ?? "",
         ROTATION_NOW: now,
         SANDBOX_NOW: now,
-        VAULT_AUDIENCE: "https://vault.test",
         GITHUB_API_URL: `${github.url}/api/v3`,
         GITHUB_SERVER_URL: "https://github.test",
         GITHUB_REPOSITORY: `${owner}/${name}`,
@@ -119,7 +105,7 @@ describe("workflows, executed", function () {
               ACTIONS_ID_TOKEN_REQUEST_URL: `${github.url}/oidc/token?api-version=2.0`,
               ACTIONS_ID_TOKEN_REQUEST_TOKEN: github.oidc.startJob({
                 repository: `${owner}/${name}`,
-                ref: main,
+                ref: event.name === "pull_request" ? "refs/pull/1/merge" : main,
                 environment: environment.replace("${{ inputs.stack }}", asked.inputs?.["stack"] ?? ""),
                 job_workflow_ref: `${owner}/${name}/.github/workflows/${file}@${main}`,
               }),
@@ -135,13 +121,15 @@ describe("workflows, executed", function () {
     Object.values(jobs)
       .map(({ log, summary }) => log + summary)
       .join("\n");
+  const env = (key: string) => world.sandbox.env[key] ?? "";
   const github = () => world.sandbox.simulators.github.contents(owner, name);
   const both = { "production-operations": "alice", "production-security": "bob" };
   const clean = (text: string): void => {
     const values =
       world.sandbox.simulators.render.envVar(world.sandbox.env["RENDER_SERVICE_ID"] ?? "", "JWT_SECRET") ?? "";
-    for (const value of [...Object.values(keys), values, ...vault.alive])
+    for (const value of [...Object.values(keys), values])
       if (value.length > 8) assert.ok(!text.includes(value), "a value was printed");
+    assert.doesNotMatch(text, /hvs\.[\w-]{20}/, "a token of Vault was printed");
   };
 
   it("rotate: staging, then production once two different people have approved", async () => {
@@ -164,8 +152,11 @@ describe("workflows, executed", function () {
     );
     assert.match(jobs["production"]?.summary ?? "", /\| `visapi\/JWT_SECRET` \| HIGH \| ok/);
     clean(shown(jobs));
-    assert.deepEqual(vault.logins, ["rotation-staging", "rotation-preview", "rotation-production"]);
-    assert.equal(vault.alive.size, 0, "every token was revoked");
+    assert.deepEqual(
+      vault.logins().map(({ role }) => role),
+      ["rotation-staging", "rotation-preview", "rotation-production"],
+    );
+    assert.deepEqual(await vault.alive(), [], "a job's token lives on");
     assert.deepEqual([github().issues.length, pagerduty.open], [0, []]);
   });
 
@@ -250,6 +241,20 @@ describe("workflows, executed", function () {
     const file = github().branches[pull?.pull?.head ?? ""]?.["Pulumi.production.yaml"] ?? "";
     assert.match(file, /visapi\/JWT_SECRET:\s+at: .*\s+by: carol\s+generation: 2\s+reason: its value was in a log/);
     clean(shown(jobs));
+
+    // The audit trail begins with the request, and has who approved it with what came of it.
+    const settings = new Settings();
+    settings.configure({ vaultAddress: env("VAULT_ADDR"), vaultToken: env("VAULT_TOKEN") });
+    const trail = await vaultStore(settings.vault(), "secret", "rotation-audit/secret-rotation/production").read();
+    const last = rotationsOf(trail).findLast(({ secret }) => secret === "visapi/JWT_SECRET");
+    assert.deepEqual(
+      [last?.action, last?.by, last?.reason, last?.outcome, last?.generation],
+      ["emergency", "carol", "its value was in a log", "completed", 2],
+    );
+    assert.deepEqual(last?.approvals, ["dave (production-emergency)"]);
+    assert.equal(last?.runs.length, 1, "the request and the run are one");
+    const first = trail.find(({ seq }) => seq === last?.records[0]);
+    assert.deepEqual([first?.event, first?.asked?.by, first?.run.by], ["requested", "carol", "carol"]);
   });
 
   it("preview: one comment, made once and then edited, and no value in it", async () => {
@@ -332,13 +337,69 @@ new RenderEnvVar("visapi/SLOW/render-api", { serviceId: "${world.sandbox.env["RE
     assert.match(readFileSync(join(checkout, "audit.md"), "utf8"), /## Audit of production/);
   });
 
-  it("lets in nobody from another branch or environment", async () => {
+  it("lets a job of one environment into Vault, to that environment's keys and no further", async () => {
+    const job = (changed: Partial<JobClaims> = {}, audience = world.sandbox.env["VAULT_ADDR"] ?? "") =>
+      identity(
+        {
+          repository: `${owner}/${name}`,
+          ref: main,
+          environment: "production",
+          job_workflow_ref: `${owner}/${name}/.github/workflows/rotate.yml@${main}`,
+          ...changed,
+        },
+        audience,
+      );
+    const elsewhere: [Promise<string>, RegExp][] = [
+      [job({ repository: `${owner}/other` }), /claim "repository" does not match/],
+      [job({ repository: "somebody/visapi" }), /claim "repository" does not match/],
+      [job({ ref: "refs/heads/topic" }), /claim "ref" does not match/],
+      [job({ environment: "staging" }), /claim "environment" does not match/],
+      [job({ environment: undefined }), /claim "environment"/],
+      [job({ job_workflow_ref: `${owner}/${name}/.github/workflows/preview.yml@${main}` }), /claim "job_workflow_ref"/],
+      [job({}, "https://another.test"), /audience/],
+    ];
+    const before = vault.logins().length;
+    for (const [jwt, why] of elsewhere) {
+      const refused = await vault.login("rotation-production", await jwt);
+      assert.equal(refused.status, 400, refused.said);
+      assert.match(refused.said, why);
+      assert.equal(refused.token, "");
+    }
+    // Signed by nobody that Vault knows.
+    const [head = "", claims = "", seal = ""] = (await job()).split(".");
+    const forged = [head, claims, `${seal.startsWith("A") ? "B" : "A"}${seal.slice(1)}`].join(".");
+    assert.equal((await vault.login("rotation-production", forged)).status, 400);
+    assert.equal(vault.logins().length, before, "somebody was let in");
+
+    const mine = await vault.login("rotation-production", await job());
+    assert.equal(mine.status, 200, mine.said);
+    assert.deepEqual(mine.policies.sort(), ["ci-production", "default", "rotation-stack"]);
+    const looks = await vault.login(
+      "rotation-preview",
+      await job({ environment: "preview", ref: "refs/pull/7/merge" }),
+    );
+    assert.equal(looks.status, 200, looks.said);
+    const may = (token: string, environment: Environment) =>
+      vault.status(token, "GET", `secret/data/ci/${environment}`);
+    assert.deepEqual([await may(mine.token, "production"), await may(mine.token, "staging")], [200, 403]);
+    assert.deepEqual([await may(looks.token, "preview"), await may(looks.token, "production")], [200, 403]);
+    // A preview runs a pull request's own code: it reads, and writes nothing.
+    const written = { data: { value: "x" } };
+    assert.equal(await vault.status(looks.token, "GET", "secret/data/visapi/JWT_SECRET"), 200);
+    assert.equal(await vault.status(looks.token, "POST", "secret/data/visapi/JWT_SECRET", written), 403);
+    assert.equal(await vault.status(looks.token, "POST", "transit/sign/rotation-audit", { input: "eA==" }), 403);
+    assert.deepEqual(await vault.alive(), ["rotation-production", "rotation-preview"], "all others were revoked");
+    for (const { token } of [mine, looks]) await vault.status(token, "POST", "auth/token/revoke-self");
+    assert.deepEqual(await vault.alive(), []);
+  });
+
+  it("ends a job that Vault lets in nowhere, with what to compare", async () => {
     const jobs = await run("notice.yml", {
       extra: {
         ACTIONS_ID_TOKEN_REQUEST_TOKEN: world.sandbox.simulators.github.oidc.startJob({
           repository: `${owner}/${name}`,
           ref: "refs/heads/topic",
-          environment: "preview",
+          environment: "staging",
           job_workflow_ref: "x",
         }),
       },
@@ -346,10 +407,39 @@ new RenderEnvVar("visapi/SLOW/render-api", { serviceId: "${world.sandbox.env["RE
     assert.equal(jobs["notice"]?.result, "failure");
     assert.match(jobs["notice"]?.outputs["failed"] ?? "", /Vault answered 400 .*its bound claims must name/);
   });
+
+  it("report: leaves it at the run's own message where that has told of the failure", async () => {
+    const { slack } = world.sandbox.simulators;
+    const before = slack.messages.length;
+    const unhealthy = join(world.dir, "unhealthy");
+    writeFileSync(unhealthy, "");
+    const jobs = await run("rotate.yml", { now: world.later(70) });
+    rmSync(unhealthy);
+    assert.equal(jobs["staging"]?.result, "failure", shown(jobs));
+    assert.match(jobs["staging"]?.outputs["failed"] ?? "", /is not rotated, since its consumers are not well/);
+    assert.equal(jobs["staging"]?.outputs["told"], "slack");
+    assert.equal(jobs["report"]?.result, "success", shown(jobs));
+    const texts = slack.messages.slice(before).map(({ payload }) => String(payload["text"]));
+    const failed = texts.filter((text) => /fail/i.test(text));
+    assert.equal(failed.length, 1, texts.join("\n---\n"));
+    assert.match(failed[0] ?? "", /the log: https:\/\/github\.test\/visanet\/visapi\/actions\/runs\/\d+/);
+    assert.equal(github().issues.filter(({ pull, state }) => !pull && state === "open").length > 0, true);
+    // Nobody is woken by a staging run itself, so the workflow's alert is the one.
+    assert.ok(pagerduty.open.includes(`secret-rotation/${owner}/${name}/rotate`));
+    clean(texts.join("\n"));
+  });
+
+  /** A job's identity token, as GitHub hands it out. */
+  async function identity(claims: JobClaims, audience: string): Promise<string> {
+    const { github } = world.sandbox.simulators;
+    const headers = { authorization: `Bearer ${github.oidc.startJob(claims)}` };
+    const asked = `${github.url}/oidc/token?audience=${encodeURIComponent(audience)}`;
+    return ((await (await fetch(asked, { headers })).json()) as { value: string }).value;
+  }
 });
 
 /** As actions/checkout would leave it: the sources, with the two stacks' placeholders filled in and their state made. */
-async function makeCheckout(world: World, vaultUrl: string): Promise<string> {
+async function makeCheckout(world: World): Promise<string> {
   const checkout = join(world.dir, "checkout");
   mkdirSync(checkout);
   const skipped = new Set(["node_modules", ".git", ".sandbox"]);
@@ -364,7 +454,7 @@ async function makeCheckout(world: World, vaultUrl: string): Promise<string> {
   );
   for (const stack of ["staging", "production"]) {
     const file = join(checkout, `Pulumi.${stack}.yaml`);
-    writeFileSync(file, filled(readFileSync(file, "utf8"), { ...env, VAULT_ADDR: vaultUrl }));
+    writeFileSync(file, filled(readFileSync(file, "utf8"), env));
     const scratch = join(world.dir, `init-${stack}`);
     mkdirSync(scratch);
     cpSync(join(checkout, "Pulumi.yaml"), join(scratch, "Pulumi.yaml"));
