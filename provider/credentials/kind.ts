@@ -36,7 +36,16 @@ export interface Issued {
 export interface Found {
   family: string;
   name: string;
+  /** The name of the generation before, which may be valid still. */
+  before: string;
   value: string;
+}
+
+/** What such a stack had made, as the service calls it. */
+export interface Known {
+  reference: string;
+  /** Of the one before, while the service accepts it: it ends like any other. */
+  previous?: string | undefined;
 }
 
 /** Whoever still uses a credential. */
@@ -78,8 +87,8 @@ export interface CredentialKind {
   holder?(args: Properties, slot: Slot): Promise<string | undefined>;
   /** The slot that a value has, by its own text: for kinds whose slots are fixed names. Asks nobody. */
   slotOf?(args: Properties, value: string): Slot | undefined;
-  /** The reference of a value, if this stack once made it; whatever anybody else made is undefined. */
-  recognise?(args: Properties, found: Found): Promise<string | undefined>;
+  /** What a value is, if this stack once made it; undefined for whatever anybody else made. */
+  recognise?(args: Properties, found: Found): Promise<Known | undefined>;
   /**
    * Whether the service still accepts it: false too when its slot holds another generation by now.
    * @param value the credential itself, where it is known still

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { flag, list, text } from "../resources/inputs.ts";
 import type { Failure, Properties } from "../wire/contract.ts";
-import type { CredentialKind, Issue, Issued } from "./kind.ts";
+import type { CredentialKind, Issue, Issued, Slot } from "./kind.ts";
 import { checkLogin, loginOf, newPassword, parseReference, referenceOf, slotIn, withLogin } from "./login.ts";
 import { describe, each, usersOf } from "./postgres-admin.ts";
 import { proveLogin } from "./postgres-proof.ts";
@@ -46,9 +46,14 @@ export function postgresLogin(): CredentialKind {
     slotOf: slotIn,
     recognise: async (args, { family, value }) => {
       const slot = slotIn(args, value);
-      const role = slot && (await withAdmin(args, (admin) => describe(admin, loginOf(args, slot))));
-      const ours = role?.comment?.startsWith(`${mark}${family}-g`);
-      return role && ours ? referenceOf(role.name, generationIn(role.comment)) : undefined;
+      if (!slot) return undefined;
+      const made = async (which: Slot): Promise<string | undefined> => {
+        const role = await withAdmin(args, (admin) => describe(admin, loginOf(args, which)));
+        const ours = role?.canLogin && role.comment?.startsWith(`${mark}${family}-g`);
+        return ours ? referenceOf(role.name, generationIn(role.comment)) : undefined;
+      };
+      const reference = await made(slot);
+      return reference === undefined ? undefined : { reference, previous: await made(slot === "a" ? "b" : "a") };
     },
     valid: async (args, reference) => {
       const role = await withAdmin(args, (admin) => held(admin, reference));

@@ -50,8 +50,16 @@ export function redisAclUser(): CredentialKind {
           .update(decodeURIComponent(new URL(value).password))
           .digest("hex"),
       );
-      const user = await withAdmin(args, (admin) => userOf(admin, loginOf(args, slot)));
-      return user?.tags.includes(tag) ? referenceOf(loginOf(args, slot), tag) : undefined;
+      const [login, other] = [loginOf(args, slot), loginOf(args, slot === "a" ? "b" : "a")];
+      const [user, before] = await withAdmin(args, async (admin) => [
+        await userOf(admin, login),
+        await userOf(admin, other),
+      ]);
+      if (!user?.tags.includes(tag)) return undefined;
+      return {
+        reference: referenceOf(login, tag),
+        previous: before?.on ? referenceOf(other, before.tags[0] ?? "?") : "",
+      };
     },
     valid: (args, reference) => withAdmin(args, async (admin) => (await held(admin, reference))?.on ?? false),
     users: (args, reference) =>

@@ -61,8 +61,13 @@ export function resendKey(settings: Settings): CredentialKind {
       if (from) await trySending(url, value, from, once);
     },
     // Resend shows no value again, so the name alone tells.
-    recognise: async (_args, { name }) =>
-      (await settings.resend().keys()).keys.find((key) => key.name === fitted(name, longestName))?.id,
+    recognise: async (_args, { name, before }) => {
+      const { keys } = await settings.resend().keys();
+      const idOf = (label: string): string | undefined =>
+        keys.find((key) => key.name === fitted(label, longestName))?.id;
+      const reference = idOf(name);
+      return reference === undefined ? undefined : { reference, previous: idOf(before) };
+    },
     valid: async (_args, reference) => (await settings.resend().keys()).keys.some(({ id }) => id === reference),
     users: async (args, reference) => {
       const { keys, date: now } = await settings.resend().keys();

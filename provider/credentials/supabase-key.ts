@@ -64,10 +64,12 @@ export function supabaseKey(settings: Settings): CredentialKind {
         await sleep(pause);
       }
     },
-    recognise: async (args, { name, value }) => {
-      const found = (await settings.supabase().keys(ref(args))).filter((key) => key.name === keyName(name));
-      for (const { id } of found) if ((await settings.supabase().reveal(ref(args), id))?.api_key === value) return id;
-      return undefined;
+    recognise: async (args, { name, before, value }) => {
+      const keys = await settings.supabase().keys(ref(args));
+      const idOf = (label: string): string | undefined => keys.find((key) => key.name === keyName(label))?.id;
+      const reference = idOf(name);
+      const shown = reference && (await settings.supabase().reveal(ref(args), reference))?.api_key;
+      return reference && shown === value ? { reference, previous: idOf(before) } : undefined;
     },
     valid: async (args, reference) => (await settings.supabase().reveal(ref(args), reference)) !== undefined,
     users: async () => undefined,

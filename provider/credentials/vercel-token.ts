@@ -58,9 +58,11 @@ export function vercelToken(settings: Settings): CredentialKind {
       if (!(await settings.vercelTokens(value).works()))
         throw new Error(`Vercel does not accept the token ${reference}.`);
     },
-    recognise: async (_args, { name, value }) => {
+    recognise: async (_args, { name, before, value }) => {
       const token = await settings.vercelTokens(value).get("current");
-      return token?.name === fitted(name, longestName) ? token.id : undefined;
+      if (token?.name !== fitted(name, longestName)) return undefined;
+      const { tokens } = await settings.vercelTokens().list();
+      return { reference: token.id, previous: tokens.find((each) => each.name === fitted(before, longestName))?.id };
     },
     valid: async (_args, reference) => {
       const { tokens, date } = await settings.vercelTokens().list();

@@ -34,9 +34,13 @@ export function visapiKey(settings: Settings): CredentialKind {
       if (!(await client(args, value).accepted())) throw new Error(`VisAPI does not accept key ${idOf(reference)}.`);
     },
     // VisAPI shows no value again, so the name alone tells.
-    recognise: async (args, { name, value }) => {
-      const found = (await client(args).keys()).keys.find((key) => key.name === fitted(name, longestName));
-      return found && `${found.id}#${mark(settings, value)}`;
+    recognise: async (args, { name, before, value }) => {
+      const { keys } = await client(args).keys();
+      const idOf = (label: string): string | undefined =>
+        keys.find((key) => key.name === fitted(label, longestName))?.id;
+      const [found, old] = [idOf(name), idOf(before)];
+      // Of the one before only the id is known: the run's own key is newer.
+      return found ? { reference: `${found}#${mark(settings, value)}`, previous: old && `${old}#` } : undefined;
     },
     valid: async (args, reference) => (await find(args, reference)).key !== undefined,
     users: async (args, reference) => {

@@ -58,11 +58,12 @@ export function credential(settings: Settings, kinds: Kinds): Resource {
         const sources = list<Properties>(inputs, "adoption") as unknown as ProofSource[];
         await adoptable(id, sources, value, seconds, log.info);
         // What a person made has no reference, and its rotation leaves it to that person.
-        const family = familyOf(request.urn, id);
-        const name = `${family}-g${number(inputs, "generation", 1)}`;
-        const reference = (await kind.recognise?.(object(inputs, "args"), { family, name, value })) ?? "";
-        if (reference) log.info(`${id}: this is ${reference}, which a stack of this name has made; it is taken over.`);
-        return { id, outputs: outputs(settings, inputs, { value, reference }, "", secret("")) };
+        const [family, generation] = [familyOf(request.urn, id), number(inputs, "generation", 1)];
+        const about = { family, name: `${family}-g${generation}`, before: `${family}-g${generation - 1}`, value };
+        const known = await kind.recognise?.(object(inputs, "args"), about);
+        if (known) log.info(`${id}: this is ${known.reference}, which a stack of this name has made.`);
+        const made = { value, reference: known?.reference ?? "" };
+        return { id, outputs: outputs(settings, inputs, made, known?.previous ?? "", secret("")) };
       }
       const made = await make(kind, request, undefined, false);
       if (!kind.cutOver)
