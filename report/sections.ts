@@ -113,6 +113,7 @@ export function inventory(data: ReportData): Html {
 
 function line(row: Row, now: string, more: boolean): Html {
   const places = row.destinations.join(" ");
+  const secret = row.secret.split("_").map((word, at) => html`${at > 0 && html`_<wbr />`}${word}`);
   const [date = "", rest = ""] = due(row.dueAt, new Date(now)).split(", ");
   const text = [row.name, row.class, row.state, row.owner, row.handling, places].join(" ").toLowerCase();
   return html`<tr
@@ -123,7 +124,7 @@ function line(row: Row, now: string, more: boolean): Html {
     data-state="${row.state}"
   >
     <th scope="row">
-      <span class="muted">${row.application}/</span><wbr />${row.secret}<br /><span class="muted">${row.handling}</span>
+      <span class="muted">${row.application}/</span><wbr />${secret}<br /><span class="muted">${row.handling}</span>
     </th>
     <td data-v="${classOrder.indexOf(row.class)}">${row.class}</td>
     <td>${state(row)}${row.why && html`<br /><span class="muted">${row.why}</span>`}</td>

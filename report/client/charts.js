@@ -125,6 +125,8 @@
       const at = new Date(secret.dueAt);
       return row < 0 || at > domain[1] || at < domain[0] ? [] : [{ ...secret, row, at }];
     });
+    // A value that was made today shows too.
+    const thin = (domain[1] - domain[0]) / 250;
     const longest = Math.max(...page.map((name) => name.length));
     const plot = Plot.plot({
       width: width("timeline"),
@@ -146,7 +148,7 @@
         }),
         Plot.rect(shown, {
           x1: ({ start }) => clip(start),
-          x2: ({ end }) => clip(end),
+          x2: ({ start, end }) => clip(Math.max(+end, +start + thin)),
           y1: top,
           y2: bottom,
           fill: ({ until }) => (until ? "var(--past)" : "var(--live)"),
@@ -176,6 +178,10 @@
             fontSize: 9,
             fill: ({ until }) => (until ? "var(--text)" : "var(--page)"),
           },
+        ),
+        Plot.ruleY(
+          due.filter(({ at }) => at > today),
+          { y: ({ row }) => row + 0.5, x1: () => today, x2: "at", stroke: "var(--live)", strokeOpacity: 0.45 },
         ),
         Plot.dot(due, {
           x: "at",
