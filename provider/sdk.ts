@@ -478,15 +478,15 @@ export interface VendorNamesArgs {
   github?: { baseUrl: string; token: pulumi.Output<string>; repositories: string[] };
 }
 
-export interface VendorNames {
+export interface FoundNames {
   places: { place: string; names: string[] }[];
   problems: string[];
 }
 
 /** What lies at the vendors, by name, and a sentence for each place that did not answer. */
-export async function vendorNames(args: VendorNamesArgs): Promise<VendorNames> {
+export async function vendorNames(args: VendorNamesArgs): Promise<FoundNames> {
   try {
-    return (await pulumi.runtime.invoke("rotation:index:vendorNames", args, {})) as VendorNames;
+    return (await pulumi.runtime.invoke("rotation:index:vendorNames", args, {})) as FoundNames;
   } catch (error) {
     return { places: [], problems: [(error as Error).message] };
   }
