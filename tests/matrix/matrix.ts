@@ -16,6 +16,8 @@ export interface MatrixOptions extends BatchLimits {
   only: RegExp;
   /** Rounds: how many kinds of each call are tried. @default all */
   rounds?: number;
+  /** How often a cell is tried whose call does not come. @default 2 */
+  tries?: number;
   /** No batch begins after this moment, milliseconds since the epoch. */
   until: number;
   /** Where results and failures are written. */
@@ -181,7 +183,7 @@ export class Matrix {
 
   /** Notes what came of a batch, and puts back what was not met or has to be tried alone. */
   async keep(phase: Phase, cells: readonly Cell[], outcome: Outcome): Promise<void> {
-    const { log, out } = this.#options;
+    const { log, out, tries = 2 } = this.#options;
     const { met, missed, runs, problems, mended, refused, leaked, seconds, broken, said } = outcome;
     const bad = runs === undefined || refused.length > 0 || leaked.length > 0;
     log(
@@ -196,7 +198,7 @@ export class Matrix {
     }
     const queue = this.#waiting.get(phase);
     for (const cell of missed)
-      if (++cell.misses < 2) queue?.push(cell);
+      if (++cell.misses < tries) queue?.push(cell);
       else this.missed.push(cell);
     if (bad && met.length > 1) queue?.unshift(...met.map((cell) => ({ ...cell, alone: true })));
     else

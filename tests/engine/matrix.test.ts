@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Matrix } from "./matrix.ts";
+import { Matrix } from "../matrix/matrix.ts";
 
 describe("faults at every call of a rotation, on the real engine", function () {
   this.timeout(1_800_000);
@@ -15,7 +15,7 @@ describe("faults at every call of a rotation, on the real engine", function () {
     program: undefined,
     phases: ["rotation", "revocation"],
     only: /^\w+ (?!postgres|redis).* (lost reply|half a body|500|429)$/,
-    rounds: 1,
+    ...{ rounds: 1, tries: 1 },
     until: Date.now() + 1_500_000,
     out,
     log: (line) => said.push(line),
