@@ -1,5 +1,6 @@
 // A reverse proxy before one HTTP server: whole requests and whole answers, with faults between.
 import http from "node:http";
+import https from "node:https";
 import type net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { subject, template, type Call, type Kind } from "./calls.ts";
@@ -14,25 +15,34 @@ interface Answer {
 
 const statuses: readonly Kind[] = ["429", "500", "half a body", "lost reply", "time-out"];
 /** Whose reads are of one copy of the truth, and cannot be stale. */
-const consistent = new Set(["vault", "visapi", "frontend"]);
+const consistent = new Set(["vault", "visapi", "frontend", "kubernetes"]);
 const kept = 40;
+
+/** Where the server speaks TLS: whom callers see, and who we are to the server. All PEM. */
+export interface Tls {
+  serve: { cert: string; key: string };
+  upstream: { ca: string; cert: string; key: string };
+}
 
 export class HttpProxy {
   readonly vendor: string;
   readonly #wire: Wire;
   readonly #upstream: { host: string; port: number };
+  readonly #tls: Tls | undefined;
   readonly #server: http.Server;
   /** Answers by URL, oldest first, for stale reads. */
   readonly #past = new Map<string, Answer[]>();
   #lastWrite = 0;
 
-  constructor(wire: Wire, vendor: string, upstream: { host: string; port: number }) {
+  constructor(wire: Wire, vendor: string, upstream: { host: string; port: number }, tls?: Tls) {
     this.#wire = wire;
     this.vendor = vendor;
     this.#upstream = upstream;
-    this.#server = http.createServer((request, response) => {
+    this.#tls = tls;
+    const serve: http.RequestListener = (request, response) => {
       this.#serve(request, response).catch(() => response.destroy());
-    });
+    };
+    this.#server = tls ? https.createServer(tls.serve, serve) : http.createServer(serve);
     this.#server.on("connection", (socket) => {
       socket.on("error", () => undefined);
       if (wire.down.has(vendor)) socket.destroy();
@@ -123,13 +133,15 @@ export class HttpProxy {
     return new Promise((resolve, reject) => {
       const headers = { ...request.headers, connection: "close" };
       const { method, url } = request;
-      const upstream = http.request({ ...this.#upstream, method, path: url, headers, agent: false }, (answer) => {
+      const to = { ...this.#upstream, method, path: url, headers, agent: false };
+      const take = (answer: http.IncomingMessage): void => {
         whole(answer).then(
           (bytes) =>
             resolve({ status: answer.statusCode ?? 502, headers: answer.headers, body: bytes, at: Date.now() }),
           reject,
         );
-      });
+      };
+      const upstream = this.#tls ? https.request({ ...to, ...this.#tls.upstream }, take) : http.request(to, take);
       upstream.on("error", reject);
       upstream.end(body);
     });

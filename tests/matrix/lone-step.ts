@@ -9,7 +9,8 @@ import { Settings } from "../../provider/settings.ts";
 import type { Properties, Resource } from "../../provider/wire/contract.ts";
 import { decode, encode, Secret } from "../../provider/wire/values.ts";
 
-interface Saved {
+/** What the engine remembers of one resource. */
+export interface Saved {
   inputs: Properties;
   outputs: Properties;
 }
@@ -64,7 +65,16 @@ export async function runLone(run: LoneRun, state: LoneState, saved: (state: Lon
   saved({ credential: made, revocation: ended });
 }
 
-async function step(name: string, resource: Resource, state: Saved | undefined, given: Properties): Promise<Saved> {
+/**
+ * Check, diff, and the step that they ask for.
+ * @throws what the resource said; nothing is remembered then
+ */
+export async function step(
+  name: string,
+  resource: Resource,
+  state: Saved | undefined,
+  given: Properties,
+): Promise<Saved> {
   const urn = `urn:pulumi:matrix::rotation::rotation:index:${name}::${text(given, "secret")}/${name.toLowerCase()}`;
   const call = { urn, name, log: { info: () => undefined, warn: () => undefined } };
   const checked = await resource.check?.({ ...call, inputs: given, oldInputs: state?.inputs });
