@@ -27,7 +27,7 @@ export class Progress {
     const share = Math.min(99, Math.floor((100 * this.#done) / Math.max(1, this.#total)));
     const left = Math.max(0, this.#total - this.#done) / Math.max(rate, 0.001);
     this.#tell(
-      `${this.#what}: ${share} % (${count(this.#done)} of ${count(this.#total)} rows), ${count(Math.round(rate))} rows/s, about ${span(left)} left`,
+      `${this.#what}: ${bar(share)} ${share} % (${count(this.#done)} of ${count(this.#total)} rows), ${count(Math.round(rate))} rows/s, about ${span(left)} left`,
     );
   }
 
@@ -62,6 +62,12 @@ export class Pace {
 
 export function count(rows: number): string {
   return rows.toLocaleString("en-US");
+}
+
+/** Twenty places wide. Each line stands by itself, since the engine prints lines and redraws none. */
+function bar(share: number): string {
+  const full = Math.round(share / 5);
+  return "█".repeat(full) + "░".repeat(20 - full);
 }
 
 function span(seconds: number): string {
