@@ -33,6 +33,8 @@ export interface LoneOptions {
   endByHand?: (old: string) => void;
   /** What must hold beside, once a rotation came right. @throws AssertionError */
   alsoHolds?: () => void;
+  /** Leaves a service as it was before the slot that is written next was ever written. @default it is written again */
+  forget?: (slot: string) => Promise<void>;
 }
 
 const child = fileURLToPath(new URL("lone-child.ts", import.meta.url));
@@ -75,9 +77,10 @@ export class Lone {
     return this.#options.cutOver ? ["rotation"] : ["rotation", "revocation"];
   }
 
-  /** Creates the first credential, then records a rotation and its revocation. @returns all cells */
+  /** Creates the first credential, rotates once, then records a rotation and its revocation. @returns all cells */
   async record(): Promise<Cell[]> {
     await this.#run("rotation");
+    for (const phase of this.#phases) await this.#run(phase);
     const cells: Cell[] = [];
     for (const phase of this.#phases) {
       await this.#run(phase);
@@ -131,6 +134,7 @@ export class Lone {
     if (phase === "revocation") return this.#options.endByHand?.(this.#before?.value ?? "");
     const outputs = this.state.credential?.outputs;
     this.#before = outputs && { value: text(outputs, "current"), reference: text(outputs, "reference") };
+    if (outputs) await this.#options.forget?.(text(outputs, "slot") === "a" ? "b" : "a");
     this.#windows++;
     this.#handed = this.#options.handOver?.(this.#windows) ?? {};
   }

@@ -1,5 +1,5 @@
 // The summary of everything that was tried: one table by fault, one by server, one of whole runs, and what did not hold.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { format } from "prettier";
@@ -26,6 +26,9 @@ interface Counts {
   two: number;
   not: number;
 }
+
+/** What people write of other runs begins here, at the end of the file, and is kept. */
+const byHand = "## Beside this command";
 
 /**
  * Reads every `results-*.json` of a folder. @param file where to write it as well
@@ -92,7 +95,11 @@ export async function drawTable(out: string, file: string | undefined): Promise<
     "",
   ].join("\n");
   const text = await format(draft, { parser: "markdown", printWidth: 120 });
-  if (file) writeFileSync(file, text);
+  if (file) {
+    const before = existsSync(file) ? readFileSync(file, "utf8") : "";
+    const kept = before.includes(byHand) ? `\n${before.slice(before.indexOf(byHand))}` : "";
+    writeFileSync(file, text + kept);
+  }
   return text;
 }
 
