@@ -131,15 +131,14 @@ export function noted(drifted: Drifted[], at: string): Map<string, Noted> {
   return all;
 }
 
-/** The inventory with what was found and not pushed yet; what is worse already stays so. */
+/** The inventory with what was found and not pushed yet; what is worse already stays so, and says it as well. */
 export function withDrift(rows: Row[], entries: Record<string, Noted>): Row[] {
   return rows.map((row) => {
     const drifted = entries[row.name];
-    if (!drifted || row.state === "unfinished" || row.state === "overdue") return row;
-    return {
-      ...row,
-      state: "drifted",
-      why: `${drifted.what}, seen at ${drifted.at}; put it back: rotate drift ${row.secret} --push`,
-    };
+    if (!drifted) return row;
+    const why = `${drifted.what}, seen at ${drifted.at}; put it back: rotate drift ${row.secret} --push`;
+    return row.state === "unfinished" || row.state === "overdue"
+      ? { ...row, why: [row.why, why].filter((each) => each).join("; ") }
+      : { ...row, state: "drifted", why };
   });
 }

@@ -73,6 +73,8 @@ describe("drift", () => {
       ["drifted", "overdue", "ok"],
     );
     assert.match(shown[0]?.why ?? "", /render:api is gone, seen at t; put it back: rotate drift X --push/);
+    assert.match(shown[1]?.why ?? "", /render:api is gone, seen at t/, "what is worse does not hide it");
+    assert.equal(shown[2]?.why, "");
   });
 
   it("puts Vault's own version back: over another one, after a deletion, and never one that was destroyed", async () => {
