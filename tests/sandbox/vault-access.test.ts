@@ -13,7 +13,7 @@ import { made, newTrail } from "../unit/audit/support.ts";
 import { buildTimeoutMs, discard, newDir, toolchain } from "./support.ts";
 
 const folder = join(import.meta.dirname, "..", "..", "vault", "policies");
-const roles = ["rotation-stack", "rewrap-only", "consumer-read"] as const;
+const roles = ["rotation-stack", "rotation-preview", "rewrap-only", "consumer-read"] as const;
 type Role = (typeof roles)[number];
 
 describe("access to Vault", function () {
@@ -37,7 +37,6 @@ describe("access to Vault", function () {
     ciphertext = made.data.ciphertext;
     await call("POST", "secret/data/other/app", { data: { value: "not theirs" } });
     await call("POST", "secret/data/intelliflow/jwt", { data: { kid: "k" } });
-    await call("POST", "sys/auth/approle", { type: "approle" });
     for (const role of roles) {
       await call("PUT", `sys/policies/acl/${role}`, { policy: readFileSync(join(folder, `${role}.hcl`), "utf8") });
       await call("POST", `auth/approle/role/${role}`, {
@@ -117,6 +116,39 @@ describe("access to Vault", function () {
         ["POST", "sys/mounts/more", { type: "kv" }],
         ["PUT", "sys/seal"],
         ["GET", "auth/approle/role/rotation-stack/role-id"],
+      ],
+    },
+    // It reads what the stack's role has written before.
+    "rotation-preview": {
+      allowed: [
+        ["GET", "auth/token/lookup-self"],
+        ["GET", "sys/internal/ui/mounts/secret"],
+        ["POST", "auth/token/create", { ttl: "20m" }],
+        ["GET", "secret/data/visapi/JWT_SECRET"],
+        ["GET", "secret/metadata/visapi/JWT_SECRET"],
+        ["GET", "secret/data/intelliflow/jwt"],
+        ["GET", "secret/config"],
+        ["GET", "transit/keys/intelliflow-data"],
+        ["GET", "transit/keys/rotation-audit"],
+        ["GET", `${trail}/log/000000000900`],
+        ["GET", `${trail}/head`],
+      ],
+      refused: [
+        ["POST", "secret/data/visapi/JWT_SECRET", { data: { value: "v" } }],
+        ["PATCH", "secret/data/visapi/JWT_SECRET", { data: { other: "v" } }],
+        ["POST", "secret/data/visapi/ANOTHER", { data: { value: "v" } }],
+        ["POST", "secret/metadata/visapi/JWT_SECRET", { custom_metadata: { generation: "2" } }],
+        ["DELETE", "secret/data/visapi/JWT_SECRET"],
+        ["POST", "secret/undelete/visapi/JWT_SECRET", { versions: [1] }],
+        ["POST", `${trail}/log/000000000901`, { data: { records: [] } }],
+        ["POST", `${trail}/head`, { data: { count: 0 } }],
+        ["POST", "transit/sign/rotation-audit", { input: plaintext }],
+        ["POST", "transit/keys/intelliflow-data/rotate"],
+        ["POST", "transit/rewrap/intelliflow-data", { batch_input: [{ ciphertext }] }],
+        ["POST", "transit/decrypt/intelliflow-data", { ciphertext }],
+        ["GET", "secret/data/other/app"],
+        ["GET", "secret/data/ci/production"],
+        ["PUT", "sys/policies/acl/rotation-preview", { policy: "" }],
       ],
     },
     "rewrap-only": {
