@@ -21,8 +21,8 @@ the audit trail, and shown as \`drifted\` by \`rotate status\` until it is pushe
 name, variables that one environment has and another has not: a Vercel project's production and preview, and with
 --against the services of another stack.
 
-  --push       write what has drifted again: the same value, no rotation; services restart and what holds it is written
-               once. Vault: the version that was ours becomes the newest
+  --push       write what has drifted again: the same value, no rotation unless it is due; services restart once. Vault:
+               the version that was ours becomes the newest
   --against    another stack, like staging
 
 Exit codes: 0 nothing has drifted (or it was pushed), 1 failed, 2 wrong usage, 3 something has drifted.`,
