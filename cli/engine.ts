@@ -195,7 +195,7 @@ export class Engine {
       const preview = JSON.parse(ran.stdout) as { diagnostics?: { severity: string; message: string }[] };
       if (ran.code === 0) return preview;
       const said = (preview.diagnostics ?? []).filter(({ severity }) => severity === "error");
-      const errors = said.map(({ message }) => message).filter((message) => !/^\s*preview failed\s*$/.test(message));
+      const errors = said.map(({ message }) => message).filter((message) => !/^\s*(error: )?preview failed\s*$/.test(message));
       const refusals = errors.length ? [] : await this.#refusals(targets);
       throw new Failure(clean([...errors, ...refusals].join("\n") || ran.stderr));
     } catch (error) {
