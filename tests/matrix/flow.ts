@@ -165,17 +165,24 @@ function apart(run: FlowRun, state: FlowState, save: (state: FlowState) => void)
 }
 
 /**
- * Tries cells of a flow: with MATRIX=all in the environment every one, else one at each call that changes something.
+ * Tries cells of a flow: with MATRIX=all in the environment every one, else one at each call.
+ * @param sampled calls that are tried when not all are
+ * @param whole calls of which every fault is tried even then
  * @returns what came of them, for people
  * @throws AssertionError that names the cell at which something does not hold
  */
-export async function tryFlow(flow: Flow, sampled: (cell: Cell) => boolean): Promise<string> {
+export async function tryFlow(
+  flow: Flow,
+  sampled: (cell: Cell) => boolean,
+  whole: (cell: Cell) => boolean = () => false,
+): Promise<string> {
   const cells = await flow.record();
   const all = process.env["MATRIX"] === "all";
   const idOf = ({ phase, name, occurrence }: Cell): string => `${phase}, ${name} #${occurrence}`;
   const seen = new Set<string>();
   const chosen = cells.filter((cell) => {
-    if (!all && (seen.has(idOf(cell)) || cell.kind === "time-out" || !sampled(cell))) return false;
+    const another = seen.has(idOf(cell)) && !whole(cell);
+    if (!all && (another || cell.kind === "time-out" || !sampled(cell))) return false;
     seen.add(idOf(cell));
     return true;
   });
