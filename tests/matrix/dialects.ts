@@ -54,8 +54,8 @@ export function postgresDialect(): Dialect {
         if (fromServer.length < length) break;
         const message = fromServer.subarray(0, length);
         fromServer = fromServer.subarray(length);
-        // Ready for the next query.
-        parts.push({ bytes: message, done: message[0] === 0x5a });
+        // Ready for the next query; and what the client must answer for the log-in to go on.
+        parts.push({ bytes: message, done: message[0] === 0x5a, needed: message[0] === 0x52 });
       }
       return parts;
     },

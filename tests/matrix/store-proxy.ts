@@ -10,8 +10,8 @@ import { after, before, type Armed, type Wire } from "./wire.ts";
 export interface Dialect {
   /** Bytes from the client that belong together, with the call that they are; undefined `call`: only bytes. */
   sent(bytes: Buffer): { bytes: Buffer; call?: Omit<Call, "vendor"> }[];
-  /** Bytes from the server; `done` when they end the answer to a call. */
-  answered(bytes: Buffer): { bytes: Buffer; done: boolean }[];
+  /** Bytes from the server; `done` when they end the answer to a call, `needed` when without them it never ends. */
+  answered(bytes: Buffer): { bytes: Buffer; done: boolean; needed?: boolean }[];
   /** An error in the protocol's own words: at its limit, or out of order. */
   refusal(kind: "429" | "500"): Buffer;
 }
@@ -87,7 +87,7 @@ export class StoreProxy {
     let kept: Buffer[] = [];
     const toClient = async (bytes: Buffer): Promise<void> => {
       for (const part of dialect.answered(bytes)) {
-        if (!armed) {
+        if (!armed || part.needed) {
           if (client.writable) client.write(part.bytes);
           continue;
         }
