@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { execa } from "execa";
+import { listenForTold } from "../../../ci/told.ts";
 import { Notices } from "../../../provider/notices.ts";
 import { notice } from "../../../provider/resources/notice.ts";
 import { Settings } from "../../../provider/settings.ts";
@@ -120,6 +121,31 @@ describe("notices of one run", () => {
     } finally {
       await pagerduty.stop();
     }
+  });
+
+  it("let CI hear who knows of a failure, and of nothing else; the message says where the log is", async () => {
+    const job = { GITHUB_SERVER_URL: "https://github.test", GITHUB_REPOSITORY: "acme/app", GITHUB_RUN_ID: "7" };
+    const before = { ...process.env };
+    const run = async (happens: () => Promise<void> | void): Promise<string[]> => {
+      const told = listenForTold();
+      Object.assign(process.env, job, told.env);
+      try {
+        await happens();
+        await notices.flush(true);
+        return told.channels();
+      } finally {
+        process.env = { ...before };
+      }
+    };
+    const fails = (): void => notices.failed(urn("x", "visapi/B/verification"), "visapi/B is not proven in use");
+    assert.deepEqual(await run(() => say("after", "visapi/A")), []);
+    assert.deepEqual(await run(fails), ["slack"]);
+    assert.match(
+      texts().at(-1) ?? "",
+      /not proven in use\n• the log: https:\/\/github\.test\/acme\/app\/actions\/runs\/7$/,
+    );
+    slack.revokeWebhook("T00000000", "B00000000");
+    assert.deepEqual(await run(fails), [], "a message that was not taken is told by CI");
   });
 
   it("wait for a step that goes on when a person interrupts the run", async () => {
