@@ -6,6 +6,7 @@ import { ensureStack, pulumi } from "../../sandbox/stack.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import { believed, connect, mountedJwks, refused, restarts, stackToken } from "../support/intelliflow.ts";
 import { IntelliflowLoad } from "../support/intelliflow-load.ts";
+import { previewShipped } from "../support/shipped.ts";
 import { versionOf } from "../support/transit.ts";
 import { Typist } from "../support/type.ts";
 import { prepareVaultDatabase } from "../support/vault-database.ts";
@@ -17,6 +18,8 @@ describe("IntelliFlow on the real engine", function () {
   this.timeout(900_000);
   let world: World;
   let [api, web, adminUrl] = ["", "", ""];
+  /** The login before the last rotation. */
+  let former = "";
   let load: IntelliflowLoad;
   let typist: Typist;
   const seen = new Set<string>();
@@ -76,7 +79,7 @@ describe("IntelliFlow on the real engine", function () {
       (name) => env[`INTELLIFLOW_${name}`],
     );
   });
-  after(async () => world.stop());
+  after(async () => world?.stop());
 
   it("makes everything in its first run, beside the login that was made by hand", async () => {
     assert.equal(await login(), "intelliflow_app");
@@ -161,35 +164,20 @@ describe("IntelliFlow on the real engine", function () {
     await load.stop();
   });
 
-  it("removes a stolen signing key at once, and goes back to the login before", async () => {
-    const [stolen, first] = [await load.signIn(), await field("database", "url")];
+  it("removes a stolen signing key at once", async () => {
+    const stolen = await load.signIn();
     await rotate(0, "emergency", "--secret", signingKey, "--reason", "laptop stolen");
     assert.equal(await believed(stolen, createLocalJWKSet(await jwks())), undefined);
     const wanted = { headers: { authorization: `Bearer ${await load.signIn()}` } };
     assert.equal((await fetch(`${web}/me`, wanted)).status, 200);
     const thief = { headers: { authorization: `Bearer ${stolen}` } };
     await waitFor(async () => (await fetch(`${web}/me`, thief)).status === 401, { what: "the stolen token's end" });
-
-    await ask(databaseUrl);
-    await good(world.now);
-    assert.notEqual(await field("database", "url"), first);
-    const counts = await restarts(world.sandbox);
-    await rotate(0.5, "rollback", databaseUrl);
-    assert.equal(await field("database", "url"), first);
-    assert.equal(await login(), new URL(first).username);
-    assert.deepEqual(
-      await restarts(world.sandbox),
-      counts.map((count) => count + 1),
-      "restarted and verified",
-    );
-    const rows = await world.inventory("intelliflow");
-    assert.deepEqual(rows.get(databaseUrl)?.consumers, ["api 2/2", "web 2/2"]);
-    world.now = world.later(0, 0.5);
   });
 
   for (const outage of ["Vault", "the API server"] as const)
     it(`says clearly that ${outage} is gone in the middle of a run, and the next run converges`, async () => {
       const number = await generation(databaseUrl);
+      former = await field("database", "url");
       await ask(databaseUrl);
       const { vault, kubernetes: cluster } = world.sandbox;
       let back: Promise<void> | undefined;
@@ -210,8 +198,24 @@ describe("IntelliFlow on the real engine", function () {
       assert.match(said, outage === "Vault" ? /Is Vault running at http/ : /Kubernetes cluster is unreachable/);
       await good(world.now);
       assert.equal(await generation(databaseUrl), number + 1, "rotated once");
+      assert.notEqual(await field("database", "url"), former);
       assert.equal(await login(), new URL(await field("database", "url")).username);
     });
+
+  it("goes back to the login before", async () => {
+    const counts = await restarts(world.sandbox);
+    await rotate(0.5, "rollback", databaseUrl);
+    assert.equal(await field("database", "url"), former);
+    assert.equal(await login(), new URL(former).username);
+    assert.deepEqual(
+      await restarts(world.sandbox),
+      counts.map((count) => count + 1),
+      "restarted and verified",
+    );
+    const rows = await world.inventory("intelliflow");
+    assert.deepEqual(rows.get(databaseUrl)?.consumers, ["api 2/2", "web 2/2"]);
+    world.now = world.later(0, 0.5);
+  });
 
   it("rotates the encryption key after a year and re-encrypts beside live writes", async () => {
     const key = async (): Promise<Record<string, number>> =>
@@ -257,6 +261,21 @@ describe("IntelliFlow on the real engine", function () {
     assert.equal(await field("database", "password"), data["password"]);
     assert.deepEqual((await world.inventory("intelliflow")).get(databaseUrl)?.consumers, ["api 2/2", "web 2/2"]);
   });
+
+  for (const stack of ["production", "staging"])
+    it(`previews its stack ${stack} with the pack, as it is in the repository`, async () => {
+      const { env } = world.sandbox;
+      const shown = await previewShipped(world, `${stack}-intelliflow`, {
+        "vault:address": env["VAULT_ADDR"] ?? "",
+        "rotation:kubeContext": env["ROTATION_KUBE_CONTEXT"] ?? "sandbox",
+        "intelliflow:apiUrl": api,
+        "intelliflow:webUrl": web,
+        "intelliflow:openaiProject": env["OPENAI_PROJECT_ID"] ?? "",
+      });
+      assert.match(shown, new RegExp(`environment *: "${stack}"`));
+      assert.equal(/noticeHours *: 24\b/.test(shown), stack === "production");
+      assert.equal(/minimumReplicas *: 2\b/.test(shown), stack === "production");
+    });
 
   it("told the security channel of each rotation, and no value to anyone", () => {
     const messages = JSON.stringify(world.sandbox.simulators.slack.messages);
