@@ -1,9 +1,11 @@
 // Ports of the sandbox: free ones at the first start, the same ones ever after, so that what the state
 // and the vendors remember (VAULT_ADDR, DATABASE_URL) stays true.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { randomInt } from "node:crypto";
+import { identityOf } from "./identity.ts";
 import { writePrivate } from "./wait.ts";
 
 // Below the range from which the system takes ports for outgoing connections, which could be in the way at the next start.
@@ -19,11 +21,36 @@ export function isFree(port: number): Promise<boolean> {
   });
 }
 
+/**
+ * Takes a port for this process, until it ends: sandboxes that start at the same time would else choose the same one
+ * before either listens.
+ * @returns false when another process that is alive has it
+ */
+function claim(port: number): boolean {
+  const folder = join(tmpdir(), `secret-rotation-ports-${userInfo().uid}`);
+  const file = join(folder, String(port));
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const mine = `${process.pid} ${identityOf(process.pid)}`;
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      writeFileSync(file, mine, { flag: "wx", mode: 0o600 });
+      return true;
+    } catch {
+      const owner = existsSync(file) ? readFileSync(file, "utf8") : "";
+      if (owner === mine) return true;
+      const [pid = "", ...identity] = owner.split(" ");
+      if (owner && identityOf(Number(pid)) === identity.join(" ")) return false;
+      rmSync(file, { force: true });
+    }
+  }
+  return false;
+}
+
 /** A port that nothing listens on, and none of `except`. @throws when none is found */
 export async function freePort(except: ReadonlySet<number> = new Set()): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = randomInt(lowest, highest + 1);
-    if (!except.has(port) && (await isFree(port))) return port;
+    if (!except.has(port) && claim(port) && (await isFree(port))) return port;
   }
   throw new Error(`no free port was found between ${lowest} and ${highest} on 127.0.0.1`);
 }
