@@ -102,8 +102,10 @@ describe("a value from standard input", () => {
 });
 
 describe("the guides for hand-overs", () => {
-  it("are there for every secret of the runbook that only a person can fetch", () => {
+  it("are there for every secret of the runbooks that only a person can fetch", () => {
     assert.deepEqual([...guides.keys()].sort(), [
+      "intelliflow/ANTHROPIC_API_KEY",
+      "intelliflow/STRIPE_API_KEY",
       "visapi/CGB_API_KEY",
       "visapi/CODECOV_TOKEN",
       "visapi/RENDER_API_KEY",

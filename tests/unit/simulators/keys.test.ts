@@ -53,8 +53,9 @@ describe("simulators: Supabase", () => {
   });
 
   it("refuses for a whole minute who asked more than 60 times in one", async () => {
-    const statuses = [];
-    for (let turn = 0; turn < 61; turn++) statuses.push((await call()("GET", keys)).status);
+    // All at once: one by one, a busy machine needs more than the minute, which is short here.
+    const answers = await Promise.all(Array.from({ length: 61 }, () => call()("GET", keys)));
+    const statuses = answers.map(({ status }) => status).sort();
     assert.deepEqual([statuses.at(59), statuses.at(60)], [200, 429]);
     const blocked = await call()("GET", keys);
     assert.equal(blocked.status, 429);

@@ -150,7 +150,7 @@ describe("simulators: Render", () => {
   });
 
   it("cancels, rolls back, restarts and scales", async () => {
-    const { call, deploy, ended, secretServed, sim, consumer } = await begin(tinyConsumer(), { buildMs: 100 });
+    const { call, deploy, ended, secretServed, sim, consumer } = await begin(tinyConsumer(), { buildMs: 500 });
     const [first] = list((await call("GET", `/services/${id}/deploys?limit=1`)).body);
     const canceled = await deploy();
     await call("POST", `/services/${id}/deploys`);
