@@ -145,6 +145,11 @@ export class Engine {
     return entry?.objectValue ?? {};
   }
 
+  /** Every key of the stack's configuration, without its value. */
+  async configKeys(): Promise<Set<string>> {
+    return new Set(Object.keys(JSON.parse(await this.#ask(["config", "--json"])) as object));
+  }
+
   /** Values of one namespace of the stack's configuration by their full key, secret ones too: never to be shown. */
   async values(namespace: string): Promise<Record<string, string>> {
     const all = JSON.parse(await this.#ask(["config", "--json", "--show-secrets"])) as Record<
@@ -195,7 +200,9 @@ export class Engine {
       const preview = JSON.parse(ran.stdout) as { diagnostics?: { severity: string; message: string }[] };
       if (ran.code === 0) return preview;
       const said = (preview.diagnostics ?? []).filter(({ severity }) => severity === "error");
-      const errors = said.map(({ message }) => message).filter((message) => !/^\s*(error: )?preview failed\s*$/.test(message));
+      const errors = said
+        .map(({ message }) => message)
+        .filter((message) => !/^\s*(error: )?preview failed\s*$/.test(message));
       const refusals = errors.length ? [] : await this.#refusals(targets);
       throw new Failure(clean([...errors, ...refusals].join("\n") || ran.stderr));
     } catch (error) {

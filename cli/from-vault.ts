@@ -20,6 +20,7 @@ interface Place {
  */
 export async function adoptFromVault(call: Call): Promise<Exit> {
   const { engine, io, names, options } = call;
+  await forgetLostValues(call);
   const preview = (await engine.preview([])) as Preview;
   const known = (await inventory(call)).filter(({ generation }) => generation > 0).map(({ name }) => name);
   const declared = places(preview);
@@ -62,6 +63,20 @@ export async function adoptFromVault(call: Call): Promise<Exit> {
       : `Stored ${taken.length}. The next run takes them over, once every consumer has proven that it uses them: rotate run`,
   );
   return left.length > 0 ? exits.attention : exits.ok;
+}
+
+/**
+ * Takes away entries of values that are in the config no more: who lost the passphrase has deleted the values, and the
+ * program would wait for them.
+ */
+async function forgetLostValues({ engine, io }: Call): Promise<void> {
+  const keys = await engine.configKeys();
+  for (const key of ["adopted", "handedOver"])
+    for (const name of Object.keys(await engine.config(key))) {
+      if (keys.has(name.replace("/", ":"))) continue;
+      await engine.removeEntry(key, name);
+      io.say(`${name}: its value in the stack's config is gone, and is looked up in Vault`);
+    }
 }
 
 /** Where each secret that the next run would make is kept, by its precheck; handed-over values are in the config already. */
