@@ -79,7 +79,7 @@ async function issue({ args, current, log }: Issue): Promise<Issued> {
   const password = answered ?? (await changed(args, current));
   if (password === undefined)
     throw new Error(
-      `Upstash does not tell the new password of ${text(args, "databaseId")}. Look in its console whether the reset took place; if consumers are refused, run again: that resets once more. If this comes again, Upstash shows no password to this key, and no program can rotate it: use ACL users (docs/stores.md).`,
+      `Upstash does not tell the new password of ${text(args, "databaseId")}. Look in its console whether the reset took place; if consumers are refused, run again: that resets once more. If this comes again, Upstash shows no password to this key, and no program can complete a reset (docs/stores.md).`,
     );
   return issued(args, before, password);
 }
