@@ -50,17 +50,21 @@ describe("daemon", function () {
   it("gives a shell its environment without printing a value", async () => {
     const { env } = await connectOrStart(dir, silent, { toolchain });
     const script = new URL("../../sandbox/shell.ts", import.meta.url).pathname;
-    const print = execFileSync(process.execPath, [script, "--dir", dir, "--print"], { encoding: "utf8" });
-    assert.equal(print, `. '${dir}/env.sh'\n`);
+    const stack = ["--stack", "sandbox-intelliflow"];
+    const print = execFileSync(process.execPath, [script, "--dir", dir, ...stack, "--print"], { encoding: "utf8" });
+    assert.equal(
+      print,
+      `. '${dir}/env.sh'; export PULUMI_STACK='sandbox-intelliflow' PULUMI_OPTION_CONFIG_FILE='${dir}/Pulumi.sandbox-intelliflow.yaml'\n`,
+    );
     const shown = execFileSync(
       "sh",
-      ["-c", `${print}printf '%s\\n' "$VAULT_TOKEN" "$PULUMI_CONFIG_PASSPHRASE" "$PATH"`],
+      ["-c", `${print}printf '%s\\n' "$VAULT_TOKEN" "$PULUMI_CONFIG_PASSPHRASE" "$PULUMI_STACK" "$PATH"`],
       {
         encoding: "utf8",
       },
     ).split("\n");
-    assert.deepEqual(shown.slice(0, 2), [env.VAULT_TOKEN, env.PULUMI_CONFIG_PASSPHRASE]);
-    assert.equal(shown[2]?.split(":")[0], (await toolchain()).binDir);
+    assert.deepEqual(shown.slice(0, 3), [env.VAULT_TOKEN, env.PULUMI_CONFIG_PASSPHRASE, "sandbox-intelliflow"]);
+    assert.equal(shown[3]?.split(":")[0], (await toolchain()).binDir);
     const run = [script, "--dir", dir, "sh", "-c", 'test -n "$VAULT_TOKEN" && exit 7'];
     assert.throws(() => execFileSync(process.execPath, run), { status: 7 });
   });
