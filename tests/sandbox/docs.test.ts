@@ -140,7 +140,8 @@ describe("the guides", () => {
             ? ["run", "-s", "shell", "--", "--dir", dir, ...rest.slice(2)]
             : ["run", verb, "--", "--dir", dir];
         const { code, output } = await npm(args);
-        assert.equal(code, 0, `${line}\n${output}`);
+        // `rotate` ends with 3 where something is left for a person: hand-overs that fall due.
+        assert.ok(code === 0 || (code === 3 && rest.includes("./rotate")), `${line}\n${output}`);
       }
     } finally {
       await discard(dir);
