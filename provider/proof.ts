@@ -68,6 +68,15 @@ export async function prove(source: ProofSource, value: string, seconds: number,
   }
 }
 
+/**
+ * Asks all of them at once.
+ * @returns what those say that do not prove the value within `seconds`; empty when every one does, or there is none
+ */
+export async function unproven(sources: readonly ProofSource[], value: string, seconds: number): Promise<string[]> {
+  const results = await Promise.allSettled(sources.map((source) => prove(source, value, seconds)));
+  return results.flatMap((result) => (result.status === "rejected" ? [(result.reason as Error).message] : []));
+}
+
 async function ask(
   source: ProofSource,
 ): Promise<string | { instance: string; previous: boolean | undefined; right(value: string): boolean }> {

@@ -2,7 +2,7 @@
 import { text } from "../resources/inputs.ts";
 import type { Settings } from "../settings.ts";
 import { accepted } from "../vendors/anthropic.ts";
-import { acceptedWithin } from "../vendors/openai.ts";
+import { acceptedWithin } from "../vendors/try-key.ts";
 import type { CredentialKind } from "./kind.ts";
 
 /** How long a new key may be refused after it was made. */

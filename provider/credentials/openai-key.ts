@@ -3,7 +3,8 @@
 // deletes the account.
 import { number, shaped, text } from "../resources/inputs.ts";
 import type { Settings } from "../settings.ts";
-import { accepted, acceptedWithin } from "../vendors/openai.ts";
+import { accepted } from "../vendors/openai.ts";
+import { acceptedWithin } from "../vendors/try-key.ts";
 import type { Failure } from "../wire/contract.ts";
 import type { Properties } from "../wire/values.ts";
 import type { CredentialKind } from "./kind.ts";

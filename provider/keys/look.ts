@@ -1,6 +1,6 @@
 // What a run can see of a key set at its destinations: whether verifiers know the next key, and signers use the current.
 import { list, number } from "../resources/inputs.ts";
-import { prove, type ProofSource } from "../proof.ts";
+import { unproven, type ProofSource } from "../proof.ts";
 import type { Vault } from "../vendors/vault.ts";
 import type { Log, Properties } from "../wire/contract.ts";
 import { handsOut, missing, placeOf, type Place } from "./places.ts";
@@ -39,8 +39,7 @@ async function adopted(
   }
   const sources = list<Properties>(inputs, "adoption") as unknown as ProofSource[];
   const seconds = number(inputs, "deadlineSeconds", 60);
-  const proofs = await Promise.allSettled(sources.map((source) => prove(source, privateKey, seconds)));
-  const failed = proofs.flatMap((proof) => (proof.status === "rejected" ? [(proof.reason as Error).message] : []));
+  const failed = await unproven(sources, privateKey, seconds);
   if (failed.length) log.warn(`Older keys stay published, since somebody may sign with them: ${failed.join(" ")}`);
   return failed.length === 0;
 }

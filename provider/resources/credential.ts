@@ -14,7 +14,7 @@ import type {
 import { hasUnknown, same, unknown } from "../wire/values.ts";
 import { adoptable } from "./adopted.ts";
 import { end, usage } from "./ending.ts";
-import { list, number, object, required, secret, text } from "./inputs.ts";
+import { list, number, object, raised, required, secret, text } from "./inputs.ts";
 
 export type Kinds = ReadonlyMap<string, CredentialKind>;
 
@@ -54,9 +54,8 @@ export function credential(settings: Settings, kinds: Kinds): Resource {
       if (preview) return { id, outputs: pending(inputs, "", secret("")) };
       const kind = kindOf(inputs);
       if (inputs["adopted"] !== undefined) {
-        const [value, seconds] = [text(inputs, "adopted"), number(inputs, "deadlineSeconds", 60)];
-        const sources = list<Properties>(inputs, "adoption") as unknown as ProofSource[];
-        await adoptable(id, sources, value, seconds, log.info);
+        const value = text(inputs, "adopted");
+        await adoptable(inputs, log.info);
         // What a person made has no reference, and its rotation leaves it to that person.
         const [family, generation] = [familyOf(request.urn, id), number(inputs, "generation", 1)];
         const about = { family, name: `${family}-g${generation}`, before: `${family}-g${generation - 1}`, value };
@@ -128,10 +127,6 @@ function first(kind: CredentialKind | undefined, inputs: Properties): { generati
 function brought(kind: CredentialKind, known: Properties, inputs: Properties): boolean {
   const [before, now] = [object(known, "args"), object(inputs, "args")];
   return !hasUnknown(now) && kind.given?.(before) !== kind.given?.(now);
-}
-
-function raised(inputs: Properties, oldInputs: Properties): boolean {
-  return number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
 }
 
 function unrestorable(inputs: Properties, generation: number, cutOver: boolean): { reason: string }[] {

@@ -2,7 +2,7 @@
 // credential whose end was missed.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CredentialKind } from "../credentials/kind.ts";
-import { prove, type ProofSource } from "../proof.ts";
+import { unproven, type ProofSource } from "../proof.ts";
 import type { Properties } from "../wire/contract.ts";
 
 /** Why a credential cannot end yet. */
@@ -42,8 +42,7 @@ export async function usage(about: Usage): Promise<{ hold: Hold | undefined; pro
       proven: true,
     };
   }
-  const proofs = await Promise.allSettled(adoption.map((source) => prove(source, current, seconds)));
-  const failed = proofs.flatMap((proof) => (proof.status === "rejected" ? [(proof.reason as Error).message] : []));
+  const failed = await unproven(adoption, current, seconds);
   if (failed.length)
     return { hold: { count: failed.length, reason: failed.join(" ").replace(/\.$/, "") }, proven: true };
   return { hold: undefined, proven: users !== undefined || adoption.length > 0 };

@@ -13,6 +13,11 @@ export function number(properties: Properties, key: string, otherwise: number): 
   return typeof value === "number" ? value : otherwise;
 }
 
+/** Whether a person asked for a new one: the generation that is configured is higher than the last one. */
+export function raised(inputs: Properties, oldInputs: Properties): boolean {
+  return number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+}
+
 export function flag(properties: Properties, key: string): boolean {
   return reveal(properties[key]) === true;
 }

@@ -12,7 +12,7 @@ import type { Settings } from "../settings.ts";
 import type { Vault } from "../vendors/vault.ts";
 import type { CheckRequest, CheckResult, Properties, Resource } from "../wire/contract.ts";
 import { hasUnknown, same, unknown } from "../wire/values.ts";
-import { flag, list, number, object, required, secret, text } from "./inputs.ts";
+import { flag, list, number, object, raised, required, secret, text } from "./inputs.ts";
 
 /**
  * `rotation:index:KeySet`
@@ -33,7 +33,7 @@ import { flag, list, number, object, required, secret, text } from "./inputs.ts"
 export function keySet(settings: Settings, vault: () => Pick<Vault, "read"> = () => settings.vault()): Resource {
   const plan = (inputs: Properties, old: Properties, seen: Seen): Turn => {
     const rotate = !same(old["window"], inputs["window"]) || number(old, "forced", 1) !== number(inputs, "forced", 1);
-    const revoke = flag(inputs, "revoke") && number(inputs, "forced", 1) > number(old, "forced", 1);
+    const revoke = flag(inputs, "revoke") && raised(inputs, old);
     return decide(slotsOf(old), { rotate, revoke }, seen, termsOf(inputs), settings.now());
   };
   return {

@@ -2,11 +2,11 @@
 // a killed or missed run never overwrites a value that something may still use.
 import type { CheckRequest, CheckResult, Properties, Resource, UpdateRequest } from "../wire/contract.ts";
 import { hasUnknown, reveal, unknown, type Value } from "../wire/values.ts";
-import { fingerprint, prove, type ProofSource } from "../proof.ts";
+import { fingerprint, unproven, type ProofSource } from "../proof.ts";
 import type { Settings } from "../settings.ts";
 import { keptVersion } from "../vendors/vault-versions.ts";
 import { adoptable } from "./adopted.ts";
-import { flag, list, number, object, required, secret, text } from "./inputs.ts";
+import { flag, list, number, object, raised, required, secret, text } from "./inputs.ts";
 
 /**
  * `rotation:index:Overlap`
@@ -39,7 +39,7 @@ export function overlap(settings: Settings): Resource {
     },
     create: async ({ inputs, preview, log }) => {
       const { adopted } = inputs;
-      if (adopted !== undefined && !preview) await inUse(inputs, log.info);
+      if (adopted !== undefined && !preview) await adoptable(inputs, log.info);
       return {
         id: text(inputs, "secret"),
         outputs: outputs(settings, inputs, adopted ?? inputs["value"], secret(""), preview),
@@ -73,7 +73,7 @@ function check({ inputs, oldInputs }: CheckRequest, now: Date): CheckResult {
     };
 
   const asked = text(restore, "at") !== "" && text(restore, "at") !== remembered.restoredAt;
-  const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+  const forced = raised(inputs, oldInputs);
   // Whoever asks for a new value after a return that cannot be made is not held up by it.
   const restores = asked && !forced;
   const rotates =
@@ -152,10 +152,10 @@ async function update(
 ): Promise<Properties> {
   const rotated = number(inputs, "generation", 1) !== number(oldInputs, "generation", 1);
   const ends = flag(oldOutputs, "holds") && (rotated || !flag(inputs, "holds"));
-  const forced = number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+  const forced = raised(inputs, oldInputs);
   const restores = !forced && text(inputs, "restoredAt") !== text(oldInputs, "restoredAt");
   const asked = restores || forced;
-  const unsafe = ends && !asked && !preview ? await unproven(inputs, text(oldOutputs, "current"), log.info) : undefined;
+  const unsafe = ends && !asked && !preview ? await notUsing(inputs, text(oldOutputs, "current"), log.info) : undefined;
   if (unsafe && rotated)
     throw new Error(
       `${text(inputs, "secret")} is due again, but its previous value may be in use: ${unsafe} Mend the consumer and run again, or raise its generation with a reason to end the previous value now.`,
@@ -191,19 +191,8 @@ async function broughtBack(settings: Settings, inputs: Properties, preview: bool
   return secret((await keptVersion(entry, number(restore, "generation", 0))).value);
 }
 
-/** @throws when a consumer proves that the value to be adopted is not the one that it uses */
-async function inUse(inputs: Properties, info: (message: string) => void): Promise<void> {
-  await adoptable(
-    text(inputs, "secret"),
-    list<Properties>(inputs, "adoption") as unknown as ProofSource[],
-    text(inputs, "adopted"),
-    number(inputs, "deadlineSeconds", 60),
-    info,
-  );
-}
-
 /** A previous value ends only while every consumer proves, now, that it uses the current one: says who does not. */
-async function unproven(
+async function notUsing(
   inputs: Properties,
   current: string,
   info: (message: string) => void,
@@ -215,9 +204,7 @@ async function unproven(
     );
     return undefined;
   }
-  const seconds = number(inputs, "deadlineSeconds", 60);
-  const results = await Promise.allSettled(sources.map((source) => prove(source, current, seconds)));
-  const failed = results.flatMap((result) => (result.status === "rejected" ? [(result.reason as Error).message] : []));
+  const failed = await unproven(sources, current, number(inputs, "deadlineSeconds", 60));
   return failed.length ? failed.join(" ") : undefined;
 }
 

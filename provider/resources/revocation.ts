@@ -6,7 +6,7 @@ import type { CheckRequest, CheckResult, CreateRequest, Properties, Resource } f
 import { hasUnknown, reveal, same, unknown } from "../wire/values.ts";
 import type { Kinds } from "./credential.ts";
 import { end, usage } from "./ending.ts";
-import { flag, list, number, object, required, text } from "./inputs.ts";
+import { flag, list, number, object, raised, required, text } from "./inputs.ts";
 
 /**
  * `rotation:index:Revocation`
@@ -47,7 +47,7 @@ function check({ inputs, oldInputs }: CheckRequest, now: Date): CheckResult {
   if (hasUnknown(inputs["previousReference"]) || hasUnknown(inputs["generation"]))
     return { inputs: { ...inputs, retireAt: unknown, emergency: unknown, due: unknown }, failures };
   const isNew = !oldInputs || !same(oldInputs["generation"], inputs["generation"]);
-  const forced = oldInputs !== undefined && number(inputs, "forced", 1) > number(oldInputs, "forced", 1);
+  const forced = oldInputs !== undefined && raised(inputs, oldInputs);
   const emergency = isNew ? forced && flag(inputs, "atOnce") : flag(oldInputs, "emergency");
   const grace = emergency ? 0 : graceHours * 3_600_000;
   const retireAt = isNew ? new Date(now.getTime() + grace).toISOString() : text(oldInputs, "retireAt");

@@ -1,6 +1,7 @@
 // Anthropic's Admin API, as far as keys go (platform.claude.com/docs/en/api/admin/api_keys): it lists keys and changes
 // their status, and never makes one. And the harmless call that tells whether a key works.
 import { request, type Vendor } from "./http.ts";
+import { tryKey } from "./try-key.ts";
 
 export interface AnthropicKey {
   /** `apikey_...` */
@@ -77,11 +78,6 @@ export function fits(value: string, hint: string): boolean {
 
 /** Whether Anthropic accepts a key: asks for the list of models, which costs nothing. */
 export async function accepted(baseUrl: string, key: string, patienceSeconds: number): Promise<boolean> {
-  const reply = await request(vendorOf(baseUrl, key, "the key", patienceSeconds), {
-    method: "GET",
-    path: "/v1/models?limit=1",
-    purpose: "list models with a key",
-    accept: [401, 403],
-  });
-  return reply.status !== 401;
+  const vendor = vendorOf(baseUrl, key, "the key", patienceSeconds);
+  return (await tryKey(vendor, "/v1/models?limit=1", "list models with a key")) !== "dead";
 }

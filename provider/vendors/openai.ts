@@ -1,7 +1,7 @@
 // OpenAI's Admin API, as far as service accounts go (platform.openai.com/docs/api-reference/project-service-accounts),
 // and the harmless call that tells whether a key works.
-import { setTimeout as sleep } from "node:timers/promises";
 import { request, type Reply, type Vendor } from "./http.ts";
+import { bearer, tryKey } from "./try-key.ts";
 
 export interface ServiceAccount {
   /** `svc_acct_...` */
@@ -98,31 +98,9 @@ export class OpenAi {
   }
 }
 
-/** Whether OpenAI accepts a key: asks for the list of models, which costs nothing. */
+/** Whether OpenAI accepts a key: asks for the list of models, which costs nothing; a key that may not see it works too. */
 export async function accepted(baseUrl: string, key: string, patienceSeconds: number): Promise<boolean> {
-  const vendor = {
-    name: "OpenAI",
-    baseUrl,
-    headers: { authorization: `Bearer ${key}` },
-    tokenName: "the key",
-    patienceSeconds,
-  };
-  const reply = await request(vendor, {
-    method: "GET",
-    path: "/models",
-    purpose: "list models with a key",
-    accept: [401, 403],
-  });
-  // A key whose permissions leave out the list of models is told so by 403, and works.
-  return reply.status !== 401;
-}
-
-/** Asks until a new key is accepted: some vendors take seconds to know of it. @returns false after `seconds` */
-export async function acceptedWithin(seconds: number, ask: () => Promise<boolean>): Promise<boolean> {
-  const deadline = Date.now() + seconds * 1000;
-  for (let pause = 250; ; pause = Math.min(pause * 1.5, 3000)) {
-    if (await ask()) return true;
-    if (Date.now() + pause > deadline) return false;
-    await sleep(pause);
-  }
+  return (
+    (await tryKey(bearer("OpenAI", baseUrl, key, patienceSeconds), "/models", "list models with a key")) !== "dead"
+  );
 }

@@ -1,5 +1,5 @@
 // Stripe, as far as its keys can be tried: no call makes, lists or ends them (docs.stripe.com/keys).
-import { request } from "./http.ts";
+import { bearer, tryKey } from "./try-key.ts";
 
 /**
  * What Stripe says of a key when it is asked for the account's balance, which changes nothing: `limited` is a restricted
@@ -8,21 +8,12 @@ import { request } from "./http.ts";
 export type StripeStanding = "dead" | "limited" | "works";
 
 /** @param baseUrl @default used by callers: https://api.stripe.com */
-export async function standing(baseUrl: string, key: string, patienceSeconds: number): Promise<StripeStanding> {
-  const vendor = {
-    name: "Stripe",
-    baseUrl,
-    headers: { authorization: `Bearer ${key}` },
-    tokenName: "the key",
-    patienceSeconds,
-  };
-  const reply = await request(vendor, {
-    method: "GET",
-    path: "/v1/balance",
-    purpose: "read the account's balance with a key",
-    accept: [401, 403],
-  });
-  return reply.status === 401 ? "dead" : reply.status === 403 ? "limited" : "works";
+export function standing(baseUrl: string, key: string, patienceSeconds: number): Promise<StripeStanding> {
+  return tryKey(
+    bearer("Stripe", baseUrl, key, patienceSeconds),
+    "/v1/balance",
+    "read the account's balance with a key",
+  );
 }
 
 /** Whether a key belongs to live payments or to tests; undefined for what is no key. */
