@@ -3,7 +3,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import { shaped } from "../stack.ts";
 import type { JwksDestination } from "../signing-keys.ts";
-import { manager, type KubernetesCluster } from "./kubernetes.ts";
+import { ownMetadata, type KubernetesCluster } from "./kubernetes.ts";
 
 export interface JwksConfigMapArgs {
   cluster: KubernetesCluster;
@@ -24,16 +24,7 @@ export function jwksConfigMap({ cluster, namespace, name, key = "jwks.json" }: J
       new k8s.core.v1.ConfigMap(
         part(`kubernetes-${namespace}-${name}`),
         {
-          metadata: {
-            name,
-            namespace,
-            labels: { "app.kubernetes.io/managed-by": manager },
-            annotations: {
-              "secret-rotation/secret": `${application}/${secret}`,
-              "pulumi.com/patchFieldManager": manager,
-              "pulumi.com/patchForce": "true",
-            },
-          },
+          metadata: ownMetadata(namespace, name, `${application}/${secret}`),
           data: { [key]: jwks },
         },
         { ...options, provider: cluster.provider, retainOnDelete: true },

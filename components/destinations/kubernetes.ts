@@ -185,17 +185,7 @@ export function kubernetesSecret(args: KubernetesSecretArgs): Destination {
       const resource = new k8s.core.v1.Secret(
         part(`kubernetes-${namespace}-${name}`),
         {
-          metadata: {
-            name,
-            namespace,
-            labels: { "app.kubernetes.io/managed-by": manager },
-            annotations: {
-              "secret-rotation/secret": `${application}/${secret}`,
-              "pulumi.com/patchFieldManager": manager,
-              // Whoever wrote the value by hand before: from here on it is ours.
-              "pulumi.com/patchForce": "true",
-            },
-          },
+          metadata: ownMetadata(namespace, name, `${application}/${secret}`),
           data: pulumi.secret(pulumi.output(entries).apply(inBase64)),
         },
         {
@@ -218,6 +208,21 @@ export function kubernetesSecret(args: KubernetesSecretArgs): Destination {
 
 /** Who the API server's books say has written our keys. */
 export const manager = "secret-rotation";
+
+/** Of an object whose content is ours. @param secret `<application>/<secret>` */
+export function ownMetadata(namespace: string, name: string, secret: string): k8s.types.input.meta.v1.ObjectMeta {
+  return {
+    name,
+    namespace,
+    labels: { "app.kubernetes.io/managed-by": manager },
+    annotations: {
+      "secret-rotation/secret": secret,
+      "pulumi.com/patchFieldManager": manager,
+      // Whoever wrote the content by hand before: from here on it is ours.
+      "pulumi.com/patchForce": "true",
+    },
+  };
+}
 
 function inBase64(entries: Record<string, string>): Record<string, string> {
   return Object.fromEntries(

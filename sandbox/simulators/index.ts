@@ -118,21 +118,11 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
   });
   const anthropic = new AnthropicSimulator({ ...shared, ...options.anthropic });
   const stripe = new StripeSimulator({ ...shared, ...options.stripe });
-  const all = [
-    github,
-    render,
-    vercel,
-    slack,
-    pagerduty,
-    supabase,
-    resend,
-    slackApi,
-    cgb,
-    upstash,
-    openai,
-    anthropic,
-    stripe,
-  ];
+  const simulators = {
+    ...{ github, render, vercel, slack, pagerduty, supabase, resend, slackApi, cgb, upstash },
+    ...{ openai, anthropic, stripe },
+  };
+  const all = Object.values(simulators);
   const stop = async () => {
     await Promise.all(all.map((simulator) => simulator.stop()));
   };
@@ -157,20 +147,5 @@ export async function startSimulators(options: SimulatorsOptions): Promise<Simul
     ANTHROPIC_API_URL: anthropic.url,
     STRIPE_API_URL: stripe.url,
   };
-  const byHand = { slackApi, cgb, upstash };
-  const intelliflow = { openai, anthropic, stripe };
-  return {
-    github,
-    render,
-    vercel,
-    slack,
-    pagerduty,
-    supabase,
-    resend,
-    ...byHand,
-    ...intelliflow,
-    effects,
-    endpoints,
-    stop,
-  };
+  return { ...simulators, effects, endpoints, stop };
 }
