@@ -20,6 +20,9 @@ interface Count {
   passed: number;
   failed: number;
 }
+/** Full titles; what did not run is said at the end. */
+const skipped: string[] = [];
+const skippedLine = /^skipped: (.*)$/gm;
 
 /** Types, lint and format: each is one test. */
 function runStatic(): Count {
@@ -53,6 +56,7 @@ async function runMocha(files: string[], timeout: number, jobs = 1): Promise<Cou
   else await mocha.loadFilesAsync();
   return new Promise((resolve) => {
     const runner = mocha.run(() => resolve({ passed: runner.stats?.passes ?? 0, failed: runner.stats?.failures ?? 1 }));
+    runner.on("pending", (test) => skipped.push(test.fullTitle()));
   });
 }
 
@@ -84,9 +88,10 @@ function runChild(file: string): Promise<{ output: string; count: Count }> {
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
     child.on("close", () => {
       const [, passed = "0", failed = "0"] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? [];
+      for (const [, title = ""] of output.matchAll(skippedLine)) skipped.push(title);
       const shown = output
         .split("\n")
-        .filter((line) => line.trim() && !/^── |^\d+ passed, |^tests\/.* \d+ s$/.test(line));
+        .filter((line) => line.trim() && !/^── |^skipped: |^\d+ passed, |^tests\/.* \d+ s$/.test(line));
       // A file of which nothing ran has failed.
       const ran = Number(passed) + Number(failed) > 0;
       resolve({ output: shown.join("\n"), count: { passed: Number(passed), failed: ran ? Number(failed) : 1 } });
@@ -142,5 +147,6 @@ for (const group of groups.filter((group) => (asked.length ? asked.includes(grou
 }
 
 console.log(`\n${timings.join(", ")}`);
+for (const title of skipped) console.log(`skipped: ${title}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);

@@ -238,7 +238,8 @@ describe("hand-overs and Upstash on the real engine", function () {
   });
 
   it("reads a value on a terminal without showing it", async function () {
-    if (!hasTerminal()) return this.skip();
+    // Linux has util-linux: there it is missing only by mistake.
+    if (!hasTerminal() && process.platform !== "linux") return this.skip();
     const { cgb } = world.sandbox.simulators;
     const [wrong, value] = [`${hex(4)}.${hex(20)}`, `${hex(4)}.${hex(20)}`];
     cgb.addKey("visapi-3", value);
