@@ -1,46 +1,25 @@
 // The audit trail, drift and the checklist on the real engine, by what a person types and a consumer sees.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Row } from "../../cli/inventory.ts";
 import type { AuditRecord } from "../../provider/audit/record.ts";
 import type { Live, Rotation } from "../../provider/audit/rotations.ts";
-import { configFile, repository } from "../../sandbox/stack.ts";
+import { configFile } from "../../sandbox/stack.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import { sealBox } from "../../sandbox/simulators/index.ts";
+import { Typist, type Typed } from "../support/type.ts";
 import { World } from "../support/world.ts";
-
-interface Typed {
-  code: number;
-  out: string;
-  said: string;
-}
 
 const fresh = "xoxb-111111111111-1111111111111-freshfreshfreshfreshfres";
 
 describe("the audit trail on the real engine", () => {
   let world: World;
-  const everything: string[] = [];
+  let typist: Typist;
 
-  /** Types a command as a person would; a value goes through standard input. */
-  function rotate(now: string, args: string[], input = "", more: Record<string, string> = {}): Promise<Typed> {
-    return new Promise((resolve, reject) => {
-      const env = { ...process.env, ...world.sandbox.env, ROTATION_NOW: now, SANDBOX_NOW: now, ...more };
-      const child = spawn(join(repository, "rotate"), args, { cwd: world.dir, env, stdio: ["pipe", "pipe", "pipe"] });
-      const typed = { code: 1, out: "", said: "" };
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (typed.out += text));
-      child.stderr.setEncoding("utf8").on("data", (text: string) => (typed.said += text));
-      child.on("error", reject);
-      child.on("close", (code) => {
-        everything.push(typed.out, typed.said);
-        resolve({ ...typed, code: code ?? 1 });
-      });
-      child.stdin.on("error", () => undefined);
-      child.stdin.end(input);
-    });
-  }
+  const rotate = (now: string, args: string[], input = "", env: Record<string, string> = {}): Promise<Typed> =>
+    typist.type(now, args, { input, env });
   async function typed(now: string, args: string[], input = ""): Promise<Typed> {
     const ran = await rotate(now, args, input);
     assert.equal(ran.code, 0, `rotate ${args.join(" ")}: ${ran.said}${ran.out}`);
@@ -86,6 +65,7 @@ describe("the audit trail on the real engine", () => {
   before(async function () {
     this.timeout(1_800_000);
     world = await World.start();
+    typist = new Typist(world);
     await world.setRenderVariable("SIMULATE_UNHEALTHY_FILE", unhealthy());
     const first = await world.up();
     assert.equal(first.code, 0, first.output);
@@ -341,7 +321,7 @@ describe("the audit trail on the real engine", () => {
   });
 
   it("holds no value, in its records or in what is printed of them", async () => {
-    const everywhere = `${everything.join("\n")}${JSON.stringify(await records())}`;
+    const everywhere = `${typist.everything.join("\n")}${JSON.stringify(await records())}`;
     for (const name of ["JWT_SECRET", "DATABASE_URL", "CRON_SECRET", "SLACK_BOT_TOKEN", "SESSION_SECRET"])
       for (const value of [variable(name), variable(`${name}_PREVIOUS`)])
         if (value) assert.ok(!everywhere.includes(value), name);

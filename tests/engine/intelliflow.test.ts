@@ -4,7 +4,7 @@ import { createLocalJWKSet, createRemoteJWKSet, type JSONWebKeySet } from "jose"
 import { Engine } from "../../cli/engine.ts";
 import { ensureStack, pulumi } from "../../sandbox/stack.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
-import { believed, connect, mountedJwks, refused, restarts, stackToken } from "../support/intelliflow.ts";
+import { believed, connect, mountedJwks, refused, restarts } from "../support/intelliflow.ts";
 import { IntelliflowLoad } from "../support/intelliflow-load.ts";
 import { previewShipped } from "../support/shipped.ts";
 import { versionOf } from "../support/transit.ts";
@@ -68,10 +68,8 @@ describe("IntelliFlow on the real engine", function () {
 
   before(async function () {
     this.timeout(3_600_000);
-    world = await World.start({ kubernetes: "intelliflow" });
+    world = await World.start({ kubernetes: "intelliflow", leastRights: true });
     const { env } = world.sandbox;
-    // No run has a root token.
-    env["VAULT_TOKEN"] = await stackToken(world.sandbox);
     // The stack that `npm start` has, with the vendors' keys handed over.
     Object.assign(env, await ensureStack(world.dir, env, "intelliflow"));
     typist = new Typist(world);

@@ -4,14 +4,8 @@ import assert from "node:assert/strict";
 import { signIn, use } from "../support/client.ts";
 import { below } from "../support/processes.ts";
 import { Typist } from "../support/type.ts";
-import { ci, generated, live, stores, valuesOf, vendorKeys, works, type Values } from "../support/visapi-secrets.ts";
+import { all, ci, each, live, tried, valuesOf, works, type Values } from "../support/visapi-secrets.ts";
 import { World } from "../support/world.ts";
-
-const all = [...generated, ...stores, ...vendorKeys];
-/** JWT and session secrets sign what users hold; they are tried with that. */
-const tried = all.filter((name) => name !== "JWT_SECRET" && name !== "SESSION_SECRET");
-const each = (names: string[], good: boolean): Record<string, boolean> =>
-  Object.fromEntries(names.map((name) => [name, good]));
 
 describe("a whole run, and everything at once", function () {
   this.timeout(600_000);

@@ -7,14 +7,10 @@ import { join } from "node:path";
 import { configFile, pulumi, repository, type Ran } from "../../sandbox/stack.ts";
 import { Load, signIn, use } from "../support/client.ts";
 import { Typist, type Typed } from "../support/type.ts";
-import { ci, generated, live, stores, valuesOf, vendorKeys, works, type Values } from "../support/visapi-secrets.ts";
+import { all, ci, each, live, tried, valuesOf, works, type Values } from "../support/visapi-secrets.ts";
 import { World, type Run } from "../support/world.ts";
 
-const all = [...generated, ...stores, ...vendorKeys];
-const tried = all.filter((name) => name !== "JWT_SECRET" && name !== "SESSION_SECRET");
 const handedOver = ["CGB_API_KEY", "SLACK_BOT_TOKEN", "RENDER_API_KEY"];
-const each = (names: string[], good: boolean): Record<string, boolean> =>
-  Object.fromEntries(names.map((name) => [name, good]));
 
 describe("recovery", function () {
   this.timeout(600_000);

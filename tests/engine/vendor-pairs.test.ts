@@ -1,12 +1,11 @@
 // IntelliFlow's keys at its vendors, each a pair in Vault, over the whole of their lives: what a consumer that falls
 // back sees, what the vendors accept, and what a person does where no program can.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Row } from "../../cli/inventory.ts";
-import { configFile, pulumi, repository } from "../../sandbox/stack.ts";
+import { configFile, pulumi } from "../../sandbox/stack.ts";
 import { PairClient, readPair, type Pair } from "../support/pair-client.ts";
+import { Typist, type Typed } from "../support/type.ts";
 import { World, type Run } from "../support/world.ts";
 
 const key = (prefix: string, letter: string): string => `${prefix}${letter.repeat(60)}${letter}AA`;
@@ -15,6 +14,7 @@ const stripeKeys = ["r", "s"].map((letter) => key("rk_test_", letter)) as [strin
 
 describe("pairs of vendor keys, on the real engine", () => {
   let world: World;
+  let typist: Typist;
   const said: string[] = [];
   const values = new Set<string>([...anthropicKeys, ...stripeKeys]);
 
@@ -48,29 +48,8 @@ describe("pairs of vendor keys, on the real engine", () => {
     accounts().map((name) => name.replace(/^secret-rotation-.*-intelliflow-openai-api-key-/, ""));
   const config = (): string => readFileSync(configFile(world.dir), "utf8");
 
-  /** Types a command as a person would; the value goes through standard input. */
-  function rotate(now: string, args: string[], input = ""): Promise<{ code: number; out: string; said: string }> {
-    return new Promise((resolve, reject) => {
-      const env = {
-        ...process.env,
-        ...world.sandbox.env,
-        PULUMI_OPTION_CWD: world.cwd(),
-        ROTATION_NOW: now,
-        SANDBOX_NOW: now,
-      };
-      const child = spawn(join(repository, "rotate"), args, { cwd: world.dir, env, stdio: ["pipe", "pipe", "pipe"] });
-      const typed = { code: 1, out: "", said: "" };
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (typed.out += text));
-      child.stderr.setEncoding("utf8").on("data", (text: string) => (typed.said += text));
-      child.on("error", reject);
-      child.on("close", (code) => {
-        said.push(typed.out, typed.said);
-        resolve({ ...typed, code: code ?? 1 });
-      });
-      child.stdin.on("error", () => undefined);
-      child.stdin.end(input);
-    });
-  }
+  const rotate = (now: string, args: string[], input = ""): Promise<Typed> =>
+    typist.type(now, args, { input, env: { PULUMI_OPTION_CWD: world.cwd() } });
   async function row(now: string, secret: string): Promise<Row | undefined> {
     const { out } = await rotate(now, ["status", "--json"]);
     return (JSON.parse(out) as { secrets: Row[] }).secrets.find((each) => each.secret === secret);
@@ -79,6 +58,7 @@ describe("pairs of vendor keys, on the real engine", () => {
   before(async function () {
     this.timeout(1_800_000);
     world = await World.start();
+    typist = new Typist(world);
     world.program = "vendor-pairs";
   });
   after(async () => world.stop());
@@ -258,7 +238,7 @@ describe("pairs of vendor keys, on the real engine", () => {
 
   it("never prints a value, nor keeps one in plain in the state or the config", async () => {
     const exported = await pulumi(["stack", "export"], { env: world.sandbox.env, cwd: world.cwd() });
-    const written = [...said, exported.stdout, config()].join("\n");
+    const written = [...said, ...typist.everything, exported.stdout, config()].join("\n");
     assert.ok(written.length > 20_000 && values.size >= 8);
     for (const value of values) assert.ok(!written.includes(value), `a value of ${value.length} characters`);
   });

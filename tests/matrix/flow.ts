@@ -1,13 +1,11 @@
 // Every fault at every call of one of IntelliFlow's flows, without the engine: each cell is tried in a rotation of its
 // own, the process that makes the call is really killed, and what consumers see is looked at after each run.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import type { Properties } from "../../provider/wire/values.ts";
+import { apart, program } from "./apart.ts";
 import { cellsOf, distinct, isKill, type Cell, type Phase } from "./cells.ts";
 import { kinds, type Kind, type NamedCall } from "./calls.ts";
 import { runFlow, type FlowName, type FlowRun, type FlowState } from "./flows.ts";
-import { pack, unpack } from "./lone-step.ts";
 import { holderOf, kill } from "./processes.ts";
 import type { Wire } from "./wire.ts";
 
@@ -37,7 +35,7 @@ export interface Moment {
   window: string;
 }
 
-const child = fileURLToPath(new URL("flow-child.ts", import.meta.url));
+const child = program("flow-child.ts");
 const mostRuns = 10;
 const hours: Record<Phase, number> = { "first run": 1, rotation: 95 * 24, revocation: 2 };
 
@@ -135,7 +133,7 @@ export class Flow {
     this.#wire.begin(armed);
     const save = (state: FlowState): void => void (this.state = state);
     const said = await (armed.some(({ kind }) => isKill(kind))
-      ? apart(run, this.state, save)
+      ? apart(child, run, this.state, save)
       : runFlow(run, this.state, save).then(
           () => undefined,
           (error: Error) => error.message,
@@ -144,24 +142,6 @@ export class Flow {
     this.#calls.push(...this.#wire.calls);
     return said;
   }
-}
-
-function apart(run: FlowRun, state: FlowState, save: (state: FlowState) => void): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const process_ = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", child], {
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    let [out, said] = ["", ""];
-    process_.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
-    process_.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-    process_.on("error", reject);
-    process_.on("close", (code, signal) => {
-      for (const line of out.split("\n").slice(0, -1)) save(unpack<FlowState>(line));
-      resolve(code === 0 ? undefined : signal ? `killed by ${signal}` : said);
-    });
-    process_.stdin.on("error", () => undefined);
-    process_.stdin.end(pack({ run, state }));
-  });
 }
 
 /**

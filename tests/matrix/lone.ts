@@ -1,17 +1,16 @@
 // Every fault at every call that one issued credential makes at its own service, through rotation and revocation: the
 // matrix without the engine, which takes a second where a run takes half a minute.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { credentialKinds } from "../../provider/credentials/index.ts";
 import type { CredentialKind, Issued } from "../../provider/credentials/kind.ts";
 import { text } from "../../provider/resources/inputs.ts";
 import { Settings } from "../../provider/settings.ts";
 import { Secret, type Properties } from "../../provider/wire/values.ts";
+import { apart, program } from "./apart.ts";
 import { cellsOf, isKill, type Cell, type Phase } from "./cells.ts";
 import type { Kind } from "./calls.ts";
 import { holderOf, kill } from "./processes.ts";
-import { pack, runLone, unpack, type LoneRun, type LoneState } from "./lone-step.ts";
+import { runLone, type LoneRun, type LoneState } from "./lone-step.ts";
 import type { Wire } from "./wire.ts";
 
 export interface LoneOptions {
@@ -37,7 +36,7 @@ export interface LoneOptions {
   forget?: (slot: string) => Promise<void>;
 }
 
-const child = fileURLToPath(new URL("lone-child.ts", import.meta.url));
+const child = program("lone-child.ts");
 const mostRuns = 6;
 
 /** How a cell ended: runs behind the fault until everything held. */
@@ -150,7 +149,7 @@ export class Lone {
     this.#wire.begin(armed);
     const save = (state: LoneState): void => void (this.state = state);
     const ran = armed.some(({ kind: fault }) => isKill(fault))
-      ? apart(run, this.state, save)
+      ? apart(child, run, this.state, save)
       : runLone(run, this.state, save).then(
           () => undefined,
           (error: Error) => error.message,
@@ -175,24 +174,6 @@ export class Lone {
     assert.equal(await live(), wanted, `live at the service after ${phase}`);
     alsoHolds?.();
   }
-}
-
-function apart(run: LoneRun, state: LoneState, save: (state: LoneState) => void): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const process_ = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", child], {
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    let [out, said] = ["", ""];
-    process_.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
-    process_.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-    process_.on("error", reject);
-    process_.on("close", (code, signal) => {
-      for (const line of out.split("\n").slice(0, -1)) save(unpack<LoneState>(line));
-      resolve(code === 0 ? undefined : signal ? `killed by ${signal}` : said);
-    });
-    process_.stdin.on("error", () => undefined);
-    process_.stdin.end(pack({ run, state }));
-  });
 }
 
 function secrets(values: Record<string, string>): Properties {

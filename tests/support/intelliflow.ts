@@ -1,20 +1,8 @@
 // What tests ask of IntelliFlow's cluster, Vault, database and tokens.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { jwtVerify, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import pg from "pg";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
-
-/** A token with the policy of `vault/policies/rotation-stack.hcl`, and no other. */
-export async function stackToken({ vault }: Sandbox): Promise<string> {
-  const policy = readFileSync(new URL("../../vault/policies/rotation-stack.hcl", import.meta.url), "utf8");
-  await vault.call("PUT", "sys/policies/acl/rotation-stack", { policy });
-  const { auth } = await vault.call<{ auth: { client_token: string } }>("POST", "auth/token/create", {
-    policies: ["rotation-stack"],
-    ttl: "4h",
-  });
-  return auth.client_token;
-}
 
 async function object<T>({ kubernetes }: Sandbox, path: string): Promise<T> {
   const { client } = kubernetes ?? assert.fail("no cluster");

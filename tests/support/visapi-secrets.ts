@@ -12,6 +12,12 @@ export const vendorKeys = [
   "ADMIN_API_KEY",
 ];
 export const generated = ["JWT_SECRET", "SESSION_SECRET", "CRON_SECRET"];
+export const all = [...generated, ...stores, ...vendorKeys];
+/** JWT and session secrets sign what users hold; they are tried with that. */
+export const tried = all.filter((name) => name !== "JWT_SECRET" && name !== "SESSION_SECRET");
+/** What `works` gives when each of these is accepted, or is not. */
+export const each = (names: string[], good: boolean): Record<string, boolean> =>
+  Object.fromEntries(names.map((name) => [name, good]));
 export type Values = Record<string, string>;
 
 /** What Vault holds: what every consumer should have. */
