@@ -41,7 +41,12 @@ if (!existsSync(node)) {
   );
   process.exit(1);
 }
-const env = { ...process.env, PATH: dirname(node) + delimiter + process.env.PATH };
+const env = {
+  // Compiled code is kept, which spares every start a good part of its time.
+  NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node"),
+  ...process.env,
+  PATH: dirname(node) + delimiter + process.env.PATH,
+};
 const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, file), ...args], {
   env,
   stdio: "inherit",

@@ -60,7 +60,7 @@ async function runMocha(files: string[], timeout: number, jobs = 1): Promise<Cou
   });
 }
 
-/** Runs each file in a process of its own, two at a time: every engine test waits on others most of its life. */
+/** Runs each file in a process of its own, two at a time: every one waits for others some of its life. */
 async function runApart(files: string[]): Promise<Count> {
   const total: Count = { passed: 0, failed: 0 };
   const waiting = [...files];
@@ -140,9 +140,7 @@ for (const group of groups.filter((group) => (asked.length ? asked.includes(grou
   if (group === "static") await section(group, runStatic);
   else {
     const found = await filesOf(group);
-    await section(group, () =>
-      group === "engine" ? runApart(found) : group === "unit" ? runMocha(found, 20_000, 6) : runMocha(found, 180_000),
-    );
+    await section(group, () => (group === "unit" ? runMocha(found, 20_000, 6) : runApart(found)));
   }
 }
 

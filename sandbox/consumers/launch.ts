@@ -1,9 +1,11 @@
 // Starts consumers the way a hosting platform does: with exactly the environment it was given, and a PORT.
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../servers/ports.ts";
 import type { Supervisor } from "../servers/process.ts";
 import type { Launch } from "../simulators/platform.ts";
+import { cacheRoot } from "../toolchain/cache.ts";
 
 /** A consumer that can be launched. */
 export interface Consumer {
@@ -36,7 +38,12 @@ export const frontend: Consumer = {
 };
 
 /** What the platform's machine itself puts around a process. */
-const platformEnv = { PATH: "/usr/local/bin:/usr/bin:/bin", NODE_ENV: "production", TZ: "UTC" };
+const platformEnv = {
+  PATH: "/usr/local/bin:/usr/bin:/bin",
+  NODE_ENV: "production",
+  TZ: "UTC",
+  NODE_COMPILE_CACHE: join(cacheRoot(), "node-compile-cache"),
+};
 
 /**
  * Makes the function that starts instances of a consumer. It does not wait until they serve: the platform polls that.

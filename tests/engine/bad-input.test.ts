@@ -15,7 +15,7 @@ describe("bad input on the real engine", () => {
 
   before(async function () {
     this.timeout(1_800_000);
-    world = await World.start();
+    world = await World.start({ policies: true });
     declare();
     await succeeded(world.up({ program: "declared" }));
     await succeeded(world.up({ program: "declared", now: world.later(31) }));

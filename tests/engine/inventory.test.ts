@@ -29,7 +29,7 @@ describe("the whole inventory of VisAPI", () => {
   let world: World;
   before(async function () {
     this.timeout(1_800_000);
-    world = await World.start({ leastRights: true });
+    world = await World.start({ policies: true, leastRights: true });
   });
   after(async () => world.stop());
 

@@ -52,7 +52,7 @@ describe("recovery", function () {
 
   before(async function () {
     this.timeout(1_800_000);
-    world = await World.start();
+    world = await World.start({ policies: true });
     typist = new Typist(world);
     api = world.sandbox.env["VISAPI_API_URL"] ?? "";
     const first = await world.up();

@@ -29,7 +29,7 @@ describe("rotation on the real engine", () => {
 
   before(async function () {
     this.timeout(1_800_000);
-    world = await World.start();
+    world = await World.start({ policies: true });
     world.program = "signing";
     api = world.sandbox.env["VISAPI_API_URL"] ?? "";
     await world.setRenderVariable("SIMULATE_UNHEALTHY_FILE", unhealthy());

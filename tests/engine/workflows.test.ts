@@ -27,7 +27,7 @@ describe("workflows, executed", function () {
 
   before(async function () {
     this.timeout(1_800_000);
-    world = await World.start();
+    world = await World.start({ policies: true });
     pagerduty = world.sandbox.simulators.pagerduty;
     const { env, simulators } = world.sandbox;
     await world.setRenderVariable("SIMULATE_UNHEALTHY_FILE", join(world.dir, "unhealthy"));

@@ -41,6 +41,12 @@ export interface RunSettings {
 
 const silent = new Set(["same", "read", "refresh"]);
 
+export interface WorldOptions {
+  kubernetes?: WorkloadOptions | "intelliflow";
+  policies?: boolean;
+  leastRights?: boolean;
+}
+
 export class World {
   readonly sandbox: Sandbox;
   readonly dir: string;
@@ -58,13 +64,12 @@ export class World {
 
   /**
    * @param kubernetes what a team has in its cluster, or IntelliFlow with pods that are processes; left out, there is no cluster
+   * @param policies whether the policy pack judges each run, as in the sandbox: a fifth of a run's time, so only where
+   * that is looked at
    * @param leastRights whether VAULT_TOKEN may no more than the stack's policy says; left out, it is an administrator's,
    * by which tests also prepare Vault and look into it
    */
-  static async start({
-    kubernetes: wanted,
-    leastRights = false,
-  }: { kubernetes?: WorkloadOptions | "intelliflow"; leastRights?: boolean } = {}): Promise<World> {
+  static async start({ kubernetes: wanted, policies = false, leastRights = false }: WorldOptions = {}): Promise<World> {
     const dir = mkdtempSync(join(tmpdir(), "rotation-world-"));
     const toolchain = await ensureToolchain();
     const kubernetes = wanted && {
@@ -72,6 +77,7 @@ export class World {
       ...(wanted === "intelliflow" ? {} : { workloads: wanted }),
     };
     const sandbox = await Sandbox.start({ dir, toolchain, limitScale: 1000, ...(kubernetes ? { kubernetes } : {}) });
+    if (!policies) delete sandbox.env["PULUMI_OPTION_POLICY_PACK"];
     if (!leastRights) sandbox.env["VAULT_TOKEN"] = sandbox.vault.rootToken;
     await ensureStack(dir, sandbox.env);
     return new World(sandbox, dir);
