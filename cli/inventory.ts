@@ -200,7 +200,9 @@ export function destinationOf({ type, urn, inputs = {} }: StateResource): string
   if (type === "github:index/actionsSecret:ActionsSecret") return `github:${field("repository")}`;
   if (type === "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret")
     return `github:${field("repository")}@${field("environment")}`;
-  if (type === "kubernetes:core/v1:Secret") return `kubernetes:${last.replace(/^kubernetes-?/, "") || "secret"}`;
+  // A key set is public, but whoever changes it decides which tokens are believed.
+  if (type === "kubernetes:core/v1:Secret" || type === "kubernetes:core/v1:ConfigMap")
+    return `kubernetes:${last.replace(/^kubernetes-?/, "") || "secret"}`;
   return undefined;
 }
 

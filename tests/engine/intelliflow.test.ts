@@ -68,7 +68,7 @@ describe("IntelliFlow on the real engine", function () {
 
   before(async function () {
     this.timeout(3_600_000);
-    world = await World.start({ kubernetes: "intelliflow", leastRights: true });
+    world = await World.start({ kubernetes: "intelliflow", policies: true, leastRights: true });
     const { env } = world.sandbox;
     // The stack that `npm start` has, with the vendors' keys handed over.
     Object.assign(env, await ensureStack(world.dir, env, "intelliflow"));
@@ -213,6 +213,50 @@ describe("IntelliFlow on the real engine", function () {
     const rows = await world.inventory("intelliflow");
     assert.deepEqual(rows.get(databaseUrl)?.consumers, ["api 2/2", "web 2/2"]);
     world.now = world.later(0, 0.5);
+  });
+
+  it("finds what somebody changed or deleted in the cluster, and puts it back without a rotation", async () => {
+    const { client } = world.sandbox.kubernetes ?? assert.fail("no cluster");
+    const at = (kind: string, name: string): string => `/api/v1/namespaces/intelliflow/${kind}/${name}`;
+    const read = async (kind: string, name: string): Promise<Record<string, string>> =>
+      ((await client.call("GET", at(kind, name))).body as { data: Record<string, string> }).data;
+    const change = (kind: string, name: string, data: Record<string, string>): Promise<unknown> =>
+      client.call("PATCH", at(kind, name), { body: { data }, contentType: "application/merge-patch+json" });
+    const drift = async (...more: string[]): Promise<string[]> => {
+      const ran = await typist.type(world.later(0, 0.1), ["drift", "--json", ...more]);
+      outputs.push(ran.said);
+      const { drifted } = JSON.parse(ran.out) as { drifted: { place: string; what: string }[] };
+      assert.equal(ran.code, drifted.length && !more.length ? 3 : 0, ran.said);
+      return drifted.map(({ place, what }) => `${place} ${what}`).sort();
+    };
+    assert.deepEqual(await drift(), []);
+    const [database, key, keys, row] = [
+      await read("secrets", "database"),
+      await read("secrets", "jwt"),
+      await read("configmaps", "jwks"),
+      (await typist.rows(world.later(0, 0.1))).get(databaseUrl),
+    ];
+    await change("secrets", "database", { DATABASE_PASSWORD: Buffer.from("guessed").toString("base64") });
+    await client.call("DELETE", at("secrets", "jwt"));
+    // Whoever gets a key of his own into the set signs tokens that everybody believes.
+    await change("configmaps", "jwks", { "jwks.json": '{"keys":[]}' });
+
+    const found = [
+      "kubernetes:intelliflow-database was changed by somebody else",
+      "kubernetes:intelliflow-jwks was changed by somebody else",
+      "kubernetes:intelliflow-jwt is gone",
+    ];
+    assert.deepEqual(await drift(), found);
+    assert.equal((await typist.rows(world.later(0, 0.1))).get(databaseUrl)?.state, "drifted");
+    assert.deepEqual(await drift("--push"), found);
+    assert.deepEqual(
+      [await read("secrets", "database"), await read("secrets", "jwt"), await read("configmaps", "jwks")],
+      [database, key, keys],
+    );
+    assert.deepEqual(await drift(), []);
+    const after = (await typist.rows(world.later(0, 0.1))).get(databaseUrl);
+    assert.deepEqual([after?.generation, after?.state], [row?.generation, row?.state], "nothing was rotated");
+    assert.equal(await login(), new URL(await field("database", "url")).username);
   });
 
   it("rotates the encryption key after a year and re-encrypts beside live writes", async () => {

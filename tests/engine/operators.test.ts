@@ -1,22 +1,34 @@
 // What operators see of a real stack: two messages a run at most, the metrics and the page. By what arrives at the
 // channels and what the commands write.
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ReportData } from "../../report/data.ts";
-import { Typist } from "../support/type.ts";
+import { Mailbox } from "../support/mailbox.ts";
+import { Typist, type Typed } from "../support/type.ts";
 import { World, type Run } from "../support/world.ts";
 
 const secrets = ["visapi/JWT_SECRET", "visapi/SESSION_SECRET", "visapi/CRON_SECRET", "visapi/API_KEY_PREFIX"];
 
+const mailPassword = "smtp-p4ssw0rd-of-the-operators";
+
 describe("what operators see, on the real engine", () => {
   let world: World;
   let typist: Typist;
-  /** Wakes people for the sandbox too; keeps a trail. */
-  const env = {
-    ROTATION_NOTIFY: JSON.stringify([{ to: "slack" }, { to: "pagerduty", kinds: ["failed"], classes: ["HIGH"] }]),
-    ROTATION_AUDIT: "vault",
+  let mailbox: Mailbox;
+  /** Wakes people for the sandbox too; keeps a trail in a file. */
+  const env: Record<string, string> = {
+    ROTATION_NOTIFY: JSON.stringify([
+      { to: "slack" },
+      { to: "pagerduty", kinds: ["failed"], classes: ["HIGH"] },
+      { to: "email", kinds: ["failed"] },
+    ]),
+    ROTATION_AUDIT_KEY: generateKeyPairSync("ed25519")
+      .privateKey.export({ format: "der", type: "pkcs8" })
+      .toString("base64"),
   };
+  const trail = (): string => join(world.dir, "audit", "trail.jsonl");
   const unhealthy = (): string => join(world.dir, "unhealthy");
   /** The texts that a run sent to Slack. */
   const told = async (run: () => Promise<Run>): Promise<{ ran: Run; texts: string[] }> => {
@@ -32,11 +44,19 @@ describe("what operators see, on the real engine", () => {
     world = await World.start();
     world.program = "signing";
     typist = new Typist(world);
-    await world.sandbox.vault.call("POST", "sys/mounts/transit", { type: "transit" }).catch(() => undefined);
-    await world.sandbox.vault.call("POST", "transit/keys/rotation-audit", { type: "ed25519" }).catch(() => undefined);
+    mailbox = await Mailbox.start(mailPassword);
+    Object.assign(env, {
+      ROTATION_AUDIT: `file:${trail()}`,
+      ROTATION_SMTP_URL: mailbox.url,
+      ROTATION_MAIL_FROM: "rotation@visanet.app",
+      ROTATION_MAIL_TO: "operations@visanet.app",
+    });
     await world.setRenderVariable("SIMULATE_UNHEALTHY_FILE", unhealthy());
   });
-  after(async () => world.stop());
+  after(async () => {
+    mailbox?.stop();
+    await world?.stop();
+  });
 
   it("one message before and one after a run of every secret", async () => {
     const { ran, texts } = await told(() => world.up({ env }));
@@ -75,6 +95,11 @@ describe("what operators see, on the real engine", () => {
       /visapi\/JWT_SECRET\/verification: visapi\/JWT_SECRET is handed out but not proven/,
     );
     assert.deepEqual(pagerduty.open, ["secret-rotation/sandbox/failed"]);
+    assert.deepEqual(
+      mailbox.mails.map(({ to }) => to),
+      [["operations@visanet.app"]],
+    );
+    assert.match(mailbox.mails[0]?.text ?? "", /FAILED[^]*visapi\/JWT_SECRET/);
     const event = pagerduty.events.findLast(({ action }) => action === "trigger");
     assert.equal((event?.payload["payload"] as { severity: string }).severity, "error");
     const metrics = await typist.type(world.now, ["metrics"], { env });
@@ -87,6 +112,7 @@ describe("what operators see, on the real engine", () => {
     rmSync(unhealthy());
     const mended = await told(() => world.up({ now: world.later(0, 0.1), args: target, env }));
     assert.equal(mended.ran.code, 0, mended.ran.output);
+    assert.equal(mailbox.mails.length, 1, "a mail is for what failed");
     assert.match(mended.texts.join("\n"), /^Secret rotation: done and verified\n• visapi\/JWT_SECRET \(sandbox\)/m);
     assert.deepEqual(pagerduty.open, []);
   });
@@ -94,6 +120,7 @@ describe("what operators see, on the real engine", () => {
   it("a notifier that is broken stops nothing, and says so", async () => {
     const { slack } = world.sandbox.simulators;
     slack.revokeWebhook("T00000000", "B00000000");
+    mailbox.stop();
     const before = await world.inventory();
     const { ran, texts } = await told(() => world.up({ now: world.later(0, 0.2), env }));
     assert.equal(ran.code, 0, ran.output);
@@ -145,13 +172,48 @@ describe("what operators see, on the real engine", () => {
     const pages =
       readFileSync(file, "utf8") +
       text +
-      JSON.stringify(world.sandbox.simulators.slack.messages) +
+      JSON.stringify([world.sandbox.simulators.slack.messages, mailbox.mails]) +
+      readFileSync(trail(), "utf8") +
       typist.everything.join("");
     for (const name of ["JWT_SECRET", "JWT_SECRET_PREVIOUS", "SESSION_SECRET", "CRON_SECRET"]) {
       const value = render.envVar(world.sandbox.env["RENDER_SERVICE_ID"] ?? "", name) ?? "";
       assert.ok(value.length >= 32 && !pages.includes(value), name);
     }
+    for (const value of [mailPassword, env["ROTATION_AUDIT_KEY"] ?? ""]) assert.ok(!pages.includes(value));
     assert.ok(existsSync(file));
+  });
+
+  it("keeps the trail in a file, and finds what was done to it", async () => {
+    const verify = (...more: string[]): Promise<Typed> => typist.type(world.now, ["audit", "verify", ...more], { env });
+    const whole = await verify("--json");
+    assert.equal(whole.code, 0, whole.said);
+    const { head } = JSON.parse(whole.out) as { head: string };
+    const listed = await typist.type(world.now, ["audit", "list", "--secret", "JWT_SECRET", "--json"], { env });
+    const rotations = JSON.parse(listed.out) as { generation: number; outcome: string }[];
+    assert.deepEqual(
+      rotations.map(({ generation, outcome }) => [generation, outcome]),
+      [
+        [1, "completed"],
+        [2, "completed"],
+      ],
+    );
+    const text = readFileSync(trail(), "utf8");
+    const lines = text.split("\n");
+    const middle = Math.floor(lines.length / 2);
+    const changed = lines.map((line, index) => (index === middle ? line.replace('"by":"', '"by":"not-') : line));
+    const cases: [lines: string[], said: RegExp][] = [
+      [changed, /was changed after it was written/],
+      [lines.toSpliced(middle, 1), /records? \d+.* missing/],
+      [[...lines.slice(0, -2), ""], /its tail was cut off/],
+    ];
+    for (const [wrong, said] of cases) {
+      writeFileSync(trail(), wrong.join("\n"));
+      const found = await verify("--head", head);
+      assert.equal(found.code, 1, found.out);
+      assert.match(found.out, said);
+    }
+    writeFileSync(trail(), text);
+    assert.equal((await verify("--head", head)).code, 0);
   });
 
   it("refuses what makes no sense before it does anything", async () => {

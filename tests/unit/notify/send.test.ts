@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { SMTPServer } from "smtp-server";
-import type { AddressInfo } from "node:net";
 import { blocks, plain, type Line } from "../../../provider/notify/message.ts";
 import { linesFor, readRoutes } from "../../../provider/notify/routes.ts";
 import { send } from "../../../provider/notify/send.ts";
 import { PagerdutySimulator } from "../../../sandbox/simulators/pagerduty.ts";
 import { SlackSimulator } from "../../../sandbox/simulators/slack.ts";
+import { Mailbox } from "../../support/mailbox.ts";
 
 const line = (kind: Line["kind"], name: string, level = "HIGH", environment = "production"): Line => ({
   kind,
@@ -69,43 +68,27 @@ describe("what people are told", () => {
 });
 
 describe("the channels", () => {
-  const mails: { to: string[]; text: string }[] = [];
   let slack: SlackSimulator;
   let pagerduty: PagerdutySimulator;
-  let smtp: SMTPServer;
+  let mailbox: Mailbox;
   let contacts: Parameters<typeof send>[0];
 
   before(async () => {
     slack = await new SlackSimulator({}).start();
     pagerduty = await new PagerdutySimulator({}).start();
-    smtp = new SMTPServer({
-      authOptional: true,
-      disabledCommands: ["STARTTLS"],
-      onAuth: ({ username, password }, _session, done) =>
-        username === "rotation" && password === "smtp-p4ss" ? done(null, { user: username }) : done(new Error("no")),
-      onData: (stream, session, done) => {
-        let text = "";
-        stream.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-        stream.on("end", () => {
-          mails.push({ to: session.envelope.rcptTo.map(({ address }) => address), text });
-          done();
-        });
-      },
-    });
-    await new Promise<void>((resolve) => smtp.listen(0, "127.0.0.1", resolve));
-    const { port } = smtp.server.address() as AddressInfo;
+    mailbox = await Mailbox.start("smtp-p4ss");
     contacts = {
       slackWebhookUrl: slack.webhookUrl(),
       pagerdutyRoutingKey: pagerduty.routingKey,
       pagerdutyUrl: pagerduty.url,
-      smtpUrl: `smtp://rotation:smtp-p4ss@127.0.0.1:${port}`,
+      smtpUrl: mailbox.url,
       mailFrom: "rotation@visanet.com",
       mailTo: "operations@visanet.com, security@visanet.com",
     };
   });
   after(async () => {
     await Promise.all([slack.stop(), pagerduty.stop()]);
-    smtp.close();
+    mailbox.stop();
   });
 
   it("each get one message of a run that failed: blocks, an alert with severity, a mail", async () => {
@@ -126,9 +109,9 @@ describe("the channels", () => {
     const [event] = pagerduty.events;
     assert.equal(event?.dedupKey, "secret-rotation/production/failed");
     assert.equal((event?.payload["payload"] as { severity: string }).severity, "critical");
-    assert.deepEqual(mails[0]?.to, ["operations@visanet.com", "security@visanet.com"]);
+    assert.deepEqual(mailbox.mails[0]?.to, ["operations@visanet.com", "security@visanet.com"]);
     assert.match(
-      mails[0]?.text ?? "",
+      mailbox.mails[0]?.text ?? "",
       /^Subject: Secret rotation: FAILED, what was in use stays valid \(production\)/m,
     );
   });
@@ -175,11 +158,10 @@ describe("the channels", () => {
   });
 
   it("that do not work are named, without what is secret in their addresses, and stop nobody else", async () => {
-    const { port } = smtp.server.address() as AddressInfo;
     const broken = {
       ...contacts,
       slackWebhookUrl: "http://127.0.0.1:1/services/T0/B0/hook-s3cret",
-      smtpUrl: `smtp://rotation:wrong-p4ss@127.0.0.1:${port}`,
+      smtpUrl: mailbox.url.replace("smtp-p4ss", "wrong-p4ss"),
     };
     const before = pagerduty.events.length;
     const said = await send(broken, "production", [line("failed", "JWT_SECRET")]);
