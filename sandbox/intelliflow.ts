@@ -56,7 +56,9 @@ export async function startIntelliflow(options: IntelliflowOptions): Promise<Int
   });
   await kubelet.start();
   try {
-    await createWorkloads(kubernetes.client, workloads({ vaultAddress: vault.address, apiUrl: urls.api }));
+    // On the nodes of a person's own cluster there is nothing that could run them.
+    const offNodes = kubernetes.nodes.length === 0;
+    await createWorkloads(kubernetes.client, workloads({ vaultAddress: vault.address, apiUrl: urls.api, offNodes }));
     const ready = (): boolean => ["api", "web"].every((name) => kubelet.ready(name) > 0);
     await waitFor(ready, { what: "IntelliFlow's pods to be ready", timeoutMs: 60_000 });
   } catch (error) {
@@ -77,7 +79,13 @@ function program(name: string, supervisor: Supervisor, port: number): Program {
   return { launch: launcher(consumer, supervisor), readiness: "/healthz", port };
 }
 
-function workloads({ vaultAddress, apiUrl }: { vaultAddress: string; apiUrl: string }): WorkloadOptions {
+interface Surroundings {
+  vaultAddress: string;
+  apiUrl: string;
+  offNodes: boolean;
+}
+
+function workloads({ vaultAddress, apiUrl, offNodes }: Surroundings): WorkloadOptions {
   const vendors = ["openai", "anthropic", "stripe"];
   return {
     namespace,
@@ -85,6 +93,7 @@ function workloads({ vaultAddress, apiUrl }: { vaultAddress: string; apiUrl: str
       {
         name: "api",
         program: "api",
+        offNodes,
         secrets: ["database", "jwt", "vault", ...vendors],
         env: { SERVICE: "api", VAULT_ADDR: vaultAddress, JWKS_FILE: "/etc/intelliflow/jwks.json" },
         configMaps: [{ name: "jwks", mountPath: "/etc/intelliflow" }],
@@ -92,6 +101,7 @@ function workloads({ vaultAddress, apiUrl }: { vaultAddress: string; apiUrl: str
       {
         name: "web",
         program: "web",
+        offNodes,
         secrets: ["database", ...vendors],
         // Here days pass in seconds.
         env: { SERVICE: "web", API_URL: apiUrl, JWKS_CACHE_SECONDS: "1" },

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { KubeError, Unreachable, type KubeClient } from "../plugins/kubernetes/client.ts";
 import type { Launch, Running } from "../simulators/platform.ts";
 import { ServiceProxy, type Target } from "../simulators/proxy.ts";
+import { noScheduler } from "./kubernetes-workloads.ts";
 import { programAnnotation } from "./kwok-stages.ts";
 import { PodFiles, type Pod } from "./pod-files.ts";
 import { answers } from "./wait.ts";
@@ -95,7 +96,8 @@ export class Kubelet {
     const pods = (body as unknown as { items: Pod[] }).items;
     for (const pod of pods) {
       const program = pod.metadata.annotations?.[programAnnotation];
-      if (!program || !(program in this.#options.programs) || !pod.spec.nodeName) continue;
+      if (!program || !(program in this.#options.programs)) continue;
+      if (!pod.spec.nodeName && pod.spec.schedulerName !== noScheduler) continue;
       const known = this.#runs.get(pod.metadata.uid);
       if (known && pod.metadata.deletionTimestamp) this.#end(known);
       else if (!known && pod.metadata.deletionTimestamp) await this.#forget(pod);

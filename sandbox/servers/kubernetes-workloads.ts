@@ -14,6 +14,8 @@ export interface Workload {
   image?: string;
   /** A program that the sandbox's kubelet runs for each pod. @default none: kwok plays the pods */
   program?: string;
+  /** Whether real nodes stay away from its pods, which then run on none: the sandbox's kubelet alone has them. */
+  offNodes?: boolean;
   /** Environment beside that of the Secrets. */
   env?: Record<string, string>;
   /** ConfigMaps and where they are mounted; they may be missing at first. */
@@ -36,6 +38,9 @@ export const intelliflow: WorkloadOptions = {
   })),
 };
 
+/** Nobody schedules for it: pods that name it stay off the nodes of a cluster that is not the sandbox's own. */
+export const noScheduler = "secret-rotation-sandbox";
+
 /** Makes what is missing; what exists stays as it is, whatever has become of it. */
 export async function createWorkloads(client: KubeClient, { namespace, deployments }: WorkloadOptions): Promise<void> {
   const create = (path: string, body: KubeObject): Promise<unknown> =>
@@ -47,7 +52,7 @@ export async function createWorkloads(client: KubeClient, { namespace, deploymen
 
 function deployment(namespace: string, workload: Workload): KubeObject {
   const { name, replicas = 2, secrets, image = "registry.k8s.io/pause:3.10", progressDeadlineSeconds } = workload;
-  const { program, env = {}, configMaps = [] } = workload;
+  const { program, env = {}, configMaps = [], offNodes = false } = workload;
   const labels = { app: name };
   return {
     apiVersion: "apps/v1",
@@ -63,6 +68,7 @@ function deployment(namespace: string, workload: Workload): KubeObject {
         metadata: { labels, ...(program ? { annotations: { [programAnnotation]: program } } : {}) },
         spec: {
           automountServiceAccountToken: false,
+          ...(offNodes ? { schedulerName: noScheduler } : {}),
           containers: [
             {
               name,

@@ -13,7 +13,12 @@ interface Container {
 }
 export interface Pod {
   metadata: { name: string; uid: string; deletionTimestamp?: string; annotations?: Record<string, string> };
-  spec: { nodeName?: string; containers: Container[]; volumes?: { name: string; configMap?: { name: string } }[] };
+  spec: {
+    nodeName?: string;
+    schedulerName?: string;
+    containers: Container[];
+    volumes?: { name: string; configMap?: { name: string } }[];
+  };
 }
 
 export class PodFiles {
