@@ -3,7 +3,10 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
+import yaml from "js-yaml";
+import { stacks } from "../../deploy/operator/stacks.ts";
 import type { KubeObject } from "../../sandbox/plugins/kubernetes/client.ts";
+import { stackDefinition } from "../support/operator-crd.ts";
 import { createWorkloads, intelliflow } from "../../sandbox/servers/kubernetes-workloads.ts";
 import { kubernetesPorts, startKubernetes, type Kubernetes } from "../../sandbox/servers/kubernetes.ts";
 import { unreachableRegistry } from "../../sandbox/servers/kwok-stages.ts";
@@ -45,6 +48,8 @@ describe("the sandbox's Kubernetes", function () {
   };
   const untilAvailable = (name: string): Promise<unknown> =>
     waitFor(async () => (await available(name)) === 2, { what: `${name} to be available`, timeoutMs: 60_000 });
+  const answersList = (path: string): Promise<boolean> =>
+    cluster.client.call("GET", path, { accept: [404] }).then(({ status }) => status === 200);
   const configMap: KubeObject = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "kept" }, data: { a: "b" } };
   const kept = `/api/v1/namespaces/${namespace}/configmaps`;
 
@@ -86,6 +91,45 @@ describe("the sandbox's Kubernetes", function () {
     await waitFor(async () => (await reason()) === "ImagePullBackOff", { what: "the pull to fail", timeoutMs: 60_000 });
     await cluster.client.call("DELETE", `/apis/apps/v1/namespaces/${namespace}/deployments/broken`);
     await waitFor(async () => (await pods("broken")).length === 0, { what: "the pod to end", timeoutMs: 60_000 });
+  });
+
+  it("takes the Stacks of the Pulumi Kubernetes Operator as we write them, and no field that it does not have", async () => {
+    const pattern = readFileSync(new URL("../../deploy/operator/stacks.yaml", import.meta.url), "utf8");
+    const documents = stacks("visapi-production", 2, pattern)
+      .split(/^---$/m)
+      .map((text) => yaml.load(text) as KubeObject & { spec: Record<string, unknown> });
+    await cluster.client.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+      body: stackDefinition,
+    });
+    const home = "/namespaces/secret-rotation";
+    const paths: Record<string, string> = {
+      Namespace: "/api/v1/namespaces",
+      ServiceAccount: `/api/v1${home}/serviceaccounts`,
+      ClusterRoleBinding: "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+      Stack: `/apis/pulumi.com/v1${home}/stacks`,
+    };
+    await waitFor(() => answersList(paths["Stack"] ?? ""), { what: "Stacks to be known", timeoutMs: 30_000 });
+    const create = (body: KubeObject, path = paths[String(body.kind)] ?? ""): Promise<{ status: number }> =>
+      cluster.client.call("POST", path, { body, query: { fieldValidation: "Strict" } });
+    for (const document of documents) assert.equal((await create(document)).status, 201, String(document.kind));
+    const stack = documents.find(({ kind }) => kind === "Stack") ?? assert.fail("no Stack");
+
+    // What a workspace's pod gets from us, as a pod.
+    const { podTemplate, image, resources } = (stack.spec["workspaceTemplate"] as { spec: Record<string, unknown> })
+      .spec as { podTemplate: { spec: object }; image: string; resources: object };
+    const template = {
+      metadata: {},
+      spec: { containers: [{ name: "pulumi", image, resources }], ...podTemplate.spec },
+    };
+    const pod: KubeObject = { apiVersion: "v1", kind: "PodTemplate", metadata: { name: "workspace" } };
+    await create({ ...pod, template }, `/api/v1${home}/podtemplates`);
+
+    const named = { ...stack, metadata: { name: "wrong", namespace: "secret-rotation" } };
+    for (const [wrong, said] of [
+      [{ ...stack.spec, retryOnConflict: true }, /unknown field "spec.retryOnConflict"/],
+      [{ ...stack.spec, resyncFrequencySeconds: "86400" }, /resyncFrequencySeconds.*must be of type integer/],
+    ] as const)
+      await assert.rejects(create({ ...named, spec: wrong }), said);
   });
 
   it("keeps keys to itself, and lets nobody in without a certificate", async () => {
