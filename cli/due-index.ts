@@ -5,7 +5,8 @@ import { createHash, createHmac } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { repository } from "./engine.ts";
-import { backendFolder, isLocked, projectName, readStateFile, type StateFile } from "./state-file.ts";
+import { backendFolder } from "./backend.ts";
+import { isLocked, projectName, readStateFile, type StateFile } from "./state-file.ts";
 import { wakeAt } from "./wake.ts";
 
 interface Index {

@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
-import { deadLock } from "./locks.ts";
+import { backendFolder } from "./backend.ts";
+import { clearDeadLocks, deadLock } from "./locks.ts";
 import { readStateFile } from "./state-file.ts";
 
 export const repository = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -254,7 +255,10 @@ export class Engine {
     const dead = ran.code === 0 ? undefined : deadLock(ran.stderr + ran.stdout);
     if (!dead) return ran;
     this.#say(`The lock of a run that died (process ${dead.pid} on this machine) is taken away.`);
-    await this.#ask(["cancel", "--yes"]);
+    const folder = backendFolder(this.#env);
+    // Elsewhere only Pulumi can, which takes away every lock of the stack.
+    if (folder === undefined) await this.#ask(["cancel", "--yes"]);
+    else clearDeadLocks(folder);
     return attempt();
   }
 }

@@ -1,10 +1,10 @@
 // The state of a stack on a self-managed backend of files, read as it lies there: for questions that are asked often,
 // and need no engine.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { createHash } from "node:crypto";
+import { backendFolder } from "./backend.ts";
 import { repository, type State, type StateResource } from "./engine.ts";
 
 export interface StateFile {
@@ -14,14 +14,6 @@ export interface StateFile {
 }
 
 const endings = { ".json": (bytes: Buffer) => bytes, ".json.gz": gunzipSync, ".json.zst": zstdDecompressSync };
-
-/** The backend's folder; undefined where the state is not in files (S3, Postgres, Pulumi Cloud, ...). */
-export function backendFolder(env: NodeJS.ProcessEnv): string | undefined {
-  const url = env["PULUMI_BACKEND_URL"];
-  if (!url?.startsWith("file://")) return undefined;
-  const path = url.slice("file://".length).replace(/\?.*$/, "");
-  return path.startsWith("~") ? join(homedir(), path.slice(1)) : path;
-}
 
 /** The project's name, from its Pulumi.yaml. */
 export function projectName(env: NodeJS.ProcessEnv): string | undefined {

@@ -1,10 +1,9 @@
 // The sandbox's Pulumi stack: made once, and run with the real CLI from the repository's root.
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { hostname as host, tmpdir } from "node:os";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isPulumi } from "../cli/locks.ts";
 import { forStack } from "../cli/engine.ts";
 import { stackName, type ApplicationName } from "./environment.ts";
 import { sandboxSecrets } from "./secrets.ts";
@@ -55,24 +54,6 @@ export function pulumi(args: string[], { env, cwd = repository, onOutput, onStar
     child.on("error", reject);
     child.on("close", (code) => resolve({ code: code ?? 1, ...out }));
   });
-}
-
-/**
- * Takes away the locks that killed runs of this machine left in the sandbox's state, and no others.
- * @returns how many there were
- */
-export function clearDeadLocks(dir: string): number {
-  const locks = join(dir, "state", ".pulumi", "locks");
-  if (!existsSync(locks)) return 0;
-  const dead = readdirSync(locks, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => join(locks, name))
-    .filter((file) => {
-      const { pid, hostname } = JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
-      return hostname === host() && !isPulumi(pid);
-    });
-  for (const file of dead) rmSync(file, { force: true });
-  return dead.length;
 }
 
 /** Whether a run that was killed left operations open in an application's stack. */

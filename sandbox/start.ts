@@ -12,7 +12,8 @@ import { table } from "../cli/table.ts";
 import { addKubernetes, connectOrStart, stopSandbox } from "./client.ts";
 import { chosenDir } from "./daemon-file.ts";
 import { applications, stackName, type ApplicationName } from "./environment.ts";
-import { clearDeadLocks, ensureStack, leftOpen, pulumi, repository } from "./stack.ts";
+import { clearDeadLocks } from "../cli/locks.ts";
+import { ensureStack, leftOpen, pulumi, repository } from "./stack.ts";
 import { ensureKubernetes } from "./toolchain/kubernetes.ts";
 import { ensureToolchain, summary } from "./toolchain/toolchain.ts";
 
@@ -66,7 +67,8 @@ function chosenApplications(args: readonly string[]): ApplicationName[] {
 /** Rotates what is due in an application's stack; resolves to pulumi's exit code. */
 async function rotate(env: Record<string, string>, application: ApplicationName): Promise<number> {
   const own = await ensureStack(dir, env, application);
-  if (clearDeadLocks(dir) > 0) console.log("✓ stack          took away the lock of a run that was killed");
+  if (clearDeadLocks(join(dir, "state")) > 0)
+    console.log("✓ stack          took away the lock of a run that was killed");
   console.log();
   const code = await onTerminal(["up", "--yes", "--skip-preview", "--suppress-outputs"], own);
   // Also those of a run that was killed before one that failed.

@@ -1,7 +1,9 @@
 // One closed world with a proxy before every server, in which cells of the matrix are tried one after the other.
+import { join } from "node:path";
 import { forgetPending, targetArguments } from "../../cli/engine.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
-import { clearDeadLocks, leftOpen, pulumi } from "../../sandbox/stack.ts";
+import { clearDeadLocks } from "../../cli/locks.ts";
+import { leftOpen, pulumi } from "../../sandbox/stack.ts";
 import { World, type Run, type RunSettings } from "../support/world.ts";
 import { holderOf, kill, withEnvironment } from "./processes.ts";
 import { startProxies, type Proxies } from "./proxies.ts";
@@ -81,7 +83,7 @@ export class Field {
 
   /** The next run, as `npm start` makes it: the lock of a dead run is taken away, and what it left open is forgotten. */
   async next(secrets: readonly string[], settings: RunSettings = {}, armed: readonly Armed[] = []): Promise<Run> {
-    clearDeadLocks(this.world.dir);
+    clearDeadLocks(join(this.world.dir, "state"));
     this.killed = false;
     const run = await this.run(secrets, armed, settings);
     if (run.code === 0 && !this.killed && leftOpen(this.world.dir, "visapi")) {

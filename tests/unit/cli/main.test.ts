@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
 import { Readable } from "node:stream";
 import { commands, main } from "../../../cli/main.ts";
 import type { Io } from "../../../cli/command.ts";
 import { wantsColour } from "../../../cli/columns.ts";
 import { reasonOf } from "../../../cli/force.ts";
 import { guides } from "../../../cli/hand-overs/index.ts";
-import { deadLock } from "../../../cli/locks.ts";
+import { clearDeadLocks, deadLock } from "../../../cli/locks.ts";
 import { readValue } from "../../../cli/read-value.ts";
 
 async function type(...args: string[]): Promise<{ code: number; out: string; said: string }> {
@@ -88,6 +92,24 @@ describe("the lock of a run that died", () => {
       deadLock("error: something else", "here", () => false),
       undefined,
     );
+  });
+});
+
+describe("the locks in a backend of files", () => {
+  it("go when their processes are gone; those of runs that live and of other machines stay", () => {
+    const folder = mkdtempSync(join(tmpdir(), "locks-"));
+    const stack = join(folder, ".pulumi", "locks", "organization", "secret-rotation", "sandbox");
+    mkdirSync(stack, { recursive: true });
+    const gone = spawnSync(process.execPath, ["--version"]).pid;
+    const lock = (name: string, host: string, pid: number): void =>
+      writeFileSync(join(stack, `${name}.json`), JSON.stringify({ pid, username: "ops", hostname: host }));
+    lock("dead", hostname(), gone);
+    lock("elsewhere", `not-${hostname()}`, gone);
+    assert.equal(clearDeadLocks(folder), 1);
+    assert.deepEqual(readdirSync(stack), ["elsewhere.json"]);
+    assert.equal(clearDeadLocks(folder), 0);
+    assert.equal(clearDeadLocks(join(folder, "absent")), 0);
+    rmSync(folder, { recursive: true });
   });
 });
 
