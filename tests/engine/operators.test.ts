@@ -5,6 +5,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ReportData } from "../../report/data.ts";
+import { configFile } from "../../sandbox/stack.ts";
 import { Mailbox } from "../support/mailbox.ts";
 import { Typist, type Typed } from "../support/type.ts";
 import { World, type Run } from "../support/world.ts";
@@ -44,9 +45,11 @@ describe("what operators see, on the real engine", () => {
     world = await World.start();
     world.program = "signing";
     typist = new Typist(world);
+    const config = readFileSync(configFile(world.dir), "utf8");
+    assert.match(config, /rotation:audit: vault\n/);
+    writeFileSync(configFile(world.dir), config.replace("rotation:audit: vault", `rotation:audit: file:${trail()}`));
     mailbox = await Mailbox.start(mailPassword);
     Object.assign(env, {
-      ROTATION_AUDIT: `file:${trail()}`,
       ROTATION_SMTP_URL: mailbox.url,
       ROTATION_MAIL_FROM: "rotation@visanet.app",
       ROTATION_MAIL_TO: "operations@visanet.app",
