@@ -33,6 +33,7 @@ class Fleet {
   }
 
   async make(count: number): Promise<void> {
+    await this.#world.forget("many");
     const config = { "bench:secrets": count, "secret-rotation:applications": ["many"] };
     await this.#world.stack(this.#name, config);
     if (this.#parts > 1) must(await this.rotate(["parts", this.#name, "--of", String(this.#parts)]));

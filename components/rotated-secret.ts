@@ -59,6 +59,9 @@ export interface Traits {
   overlaps: boolean;
 }
 
+/** Kinds whose first value the stack makes itself, without looking for one that is in use. */
+const making: ReadonlySet<string> = new Set(["GeneratedSecret", "PrefixSecret", "IssuedCredential"]);
+
 export abstract class RotatedSecret extends pulumi.ComponentResource {
   readonly application: Application;
   readonly secret: string;
@@ -84,6 +87,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     this.#traits = traits;
     const { stack } = application;
     this.#forced = args.generation ?? stack.forced[prefix]?.generation ?? 1;
+    const [place] = making.has(kind) ? this.#backups() : [];
     this.schedule = new Schedule(
       this.part("schedule"),
       {
@@ -99,6 +103,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
         apartFrom: args.apartFrom?.schedule.window,
         adopted: args.adopted ?? stack.adopted[prefix]?.at,
         ...this.#askedFor(prefix),
+        ...(place ? { place } : {}),
       },
       { parent: this },
     );

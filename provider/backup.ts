@@ -1,6 +1,9 @@
 // Whether what a rotation is about to replace can be had back.
 import type { KvMetadata } from "./vendors/vault.ts";
 
+/** In the metadata of every entry that the stack writes, under `managed-by`. */
+export const managedBy = "secret-rotation";
+
 /** An entry of Vault's KV v2. */
 export interface Kept {
   mount: string;
@@ -11,6 +14,20 @@ export interface Kept {
 export interface Versions {
   metadata(mount: string, path: string): Promise<KvMetadata | undefined>;
   maxVersions(mount: string): Promise<number>;
+}
+
+/**
+ * A stack that lost its state would make a new first value of everything, and nobody would look after the old ones.
+ * @returns the generation that an entry holds, when a stack like ours wrote it; `undefined` for any other
+ */
+export async function madeBefore(
+  vault: Pick<Versions, "metadata">,
+  { mount, path }: Kept,
+): Promise<string | undefined> {
+  const found = await vault.metadata(mount, path);
+  const current = found?.versions.find(({ version }) => version === found.currentVersion);
+  if (found?.custom?.["managed-by"] !== managedBy || current?.state !== "readable") return undefined;
+  return found.custom["generation"];
 }
 
 /**

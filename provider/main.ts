@@ -32,7 +32,10 @@ await serve({
   version: "0.1.0",
   acceptSecrets: true,
   resources: [
-    schedule(() => settings.now()),
+    schedule(
+      () => settings.now(),
+      () => settings.vault(),
+    ),
     precheck(() => settings.vault()),
     overlap(settings),
     credential(settings, kinds),

@@ -24,6 +24,8 @@ export interface ScheduleArgs {
   apartFrom?: pulumi.Input<string>;
   adopted?: string;
   anchor?: string;
+  /** Where Vault has it. */
+  place?: { mount: string; path: string };
   /** What a person asked for: who and why, for the audit trail. */
   asked?: { action: "requested" | "emergency" | "hand-over"; by: string; reason: string; at: string };
 }

@@ -69,6 +69,15 @@ export class BenchWorld {
     return file;
   }
 
+  /** Empties what stacks before wrote to Vault: a new one would refuse to make it anew. */
+  async forget(application: string): Promise<void> {
+    const path = `secret/metadata/${application}`;
+    const { data } = await this.vault
+      .call<{ data: { keys: string[] } }>("GET", `${path}?list=true`)
+      .catch(() => ({ data: { keys: [] as string[] } }));
+    for (const key of data.keys) await this.vault.call("DELETE", `${path}/${key}`);
+  }
+
   /** `pulumi` in the program's folder, measured. */
   pulumi(
     args: string[],

@@ -1,6 +1,7 @@
 // Vault KV v2, the system of record: written first, so that a value exists there before anyone uses it.
 import * as pulumi from "@pulumi/pulumi";
 import * as vault from "@pulumi/vault";
+import { managedBy } from "../../provider/backup.ts";
 import type { Destination } from "./destination.ts";
 
 export interface VaultArgs {
@@ -32,7 +33,7 @@ export function vaultKv({ mount = "secret", path, fields = (value) => ({ value }
           name: path ?? `${application}/${secret}`,
           dataJson: pulumi.secret(pulumi.jsonStringify({ ...fields(current), generation })),
           customMetadata: {
-            data: { generation: pulumi.interpolate`${generation}`, window, "managed-by": "secret-rotation" },
+            data: { generation: pulumi.interpolate`${generation}`, window, "managed-by": managedBy },
           },
         },
         options,

@@ -4,6 +4,8 @@ import { decide, TermsError, validate, type Decision, type Memory, type Terms } 
 import { parseInstant } from "../schedule/terms.ts";
 import type { Failure, Properties, Resource } from "../wire/contract.ts";
 import { hasUnknown, same, unknown } from "../wire/values.ts";
+import { madeBefore, type Kept, type Versions } from "../backup.ts";
+import { text } from "./inputs.ts";
 
 const classes = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
 const declared = [
@@ -20,6 +22,7 @@ const declared = [
   "adopted",
   "anchor",
   "asked",
+  "place",
 ];
 const decided = ["window", "dueAt", "announced"];
 const shown = ["secret", "class", "owner", "intervalDays", "generation", ...decided];
@@ -28,10 +31,13 @@ const shown = ["secret", "class", "owner", "intervalDays", "generation", ...deci
  * `rotation:index:Schedule`. Inputs: `secret` (name), `class`, `owner` (who answers for it), and the `Terms` of `provider/schedule/terms.ts`, where
  * `generation` is 1 and `anchor` is the secret's name when left out. Adds `window`, `dueAt` and, while a rotation is
  * announced, `announced` (RFC 3339). Its id is the secret's name at creation. `asked` (`{action, by, reason, at}`: a
- * person's request, as the configuration has it) is for the audit trail alone and changes nothing.
+ * person's request, as the configuration has it) is for the audit trail alone and changes nothing. `place`
+ * (`{mount, path}`) is where Vault has it: a schedule is not created for what is there already, made by a stack whose
+ * state this one does not have, unless `adopted` says that this very value is taken over.
  * @param clock the time of the run; to be the same throughout a run
+ * @param vault asked at creation only
  */
-export function schedule(clock: () => Date): Resource {
+export function schedule(clock: () => Date, vault: () => Pick<Versions, "metadata">): Resource {
   return {
     token: "rotation:index:Schedule",
 
@@ -63,12 +69,22 @@ export function schedule(clock: () => Date): Resource {
 
     diff({ oldInputs, inputs, ignoreChanges }) {
       const names = [...declared, ...decided].filter(
-        (name) => !["apartFrom", "asked"].includes(name) && !ignoreChanges.includes(name),
+        (name) => !["apartFrom", "asked", "place"].includes(name) && !ignoreChanges.includes(name),
       );
       return { changed: names.filter((name) => !same(oldInputs[name], inputs[name])) };
     },
 
-    create: async ({ inputs }) => ({ id: inputs["secret"] as string, outputs: outputs(inputs) }),
+    async create({ inputs, preview }) {
+      const secret = text(inputs, "secret");
+      const place = inputs["place"] as Kept | undefined;
+      const asked = !preview && place !== undefined && inputs["adopted"] === undefined;
+      const generation = asked ? await madeBefore(vault(), place) : undefined;
+      if (asked && generation !== undefined)
+        throw new Error(
+          `${secret} is not made anew: ${place.mount}/${place.path} in Vault holds its generation ${generation}, which the state of this stack does not know. Nothing was changed. Take over what is in use: rotate adopt ${secret.replace(/^.*\//, "")} --from-vault. To begin anew all the same, remove the entry first: vault kv metadata delete -mount=${place.mount} ${place.path}`,
+        );
+      return { id: secret, outputs: outputs(inputs) };
+    },
     update: async ({ inputs }) => outputs(inputs),
     read: async ({ id, inputs, outputs }) => ({ id, inputs, outputs }),
   };

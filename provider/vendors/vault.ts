@@ -22,6 +22,8 @@ export interface KvMetadata {
   currentVersion: number;
   /** How many versions the entry keeps; 0: what the mount says. */
   maxVersions: number;
+  /** What is written beside it. */
+  custom?: Record<string, string>;
   /** Those that are listed still, oldest first. */
   versions: KvVersion[];
 }
@@ -115,12 +117,14 @@ export class Vault {
       data: {
         current_version: number;
         max_versions: number;
+        custom_metadata?: Record<string, string> | null;
         versions: Record<string, { deletion_time: string; destroyed: boolean }> | null;
       };
     };
     return {
       currentVersion: data.current_version,
       maxVersions: data.max_versions,
+      custom: data.custom_metadata ?? {},
       versions: Object.entries(data.versions ?? {})
         .map(([version, { deletion_time, destroyed }]) => ({
           version: Number(version),

@@ -69,6 +69,13 @@ describe("recovery", function () {
     mkdirSync(join(world.dir, "state"), { mode: 0o700 });
     await beside(["stack", "init", "sandbox"]);
     const now = world.later(101);
+    const blind = await world.up({ now, env: env(values) });
+    assert.notEqual(blind.code, 0);
+    assert.match(
+      blind.output,
+      /visapi\/\w+ is not made anew: secret\/visapi\/\w+ in Vault holds its generation \d.*rotate adopt \w+ --from-vault/,
+    );
+    assert.deepEqual(await held(), values, "nothing was changed");
     const adopted = await type(now, ["adopt", "--from-vault"], values);
     assert.equal(adopted.code, 0, adopted.said);
     assert.match(adopted.said, /visapi\/DATABASE_URL: generation 2 of 2027-06-09T03:00:00Z/);

@@ -11,7 +11,10 @@ const urn = "urn:pulumi:production::rotation::rotation:index:Schedule::visapi/JW
 class Run {
   now: string;
   readonly said: string[] = [];
-  readonly resource = schedule(() => new Date(this.now));
+  readonly resource = schedule(
+    () => new Date(this.now),
+    () => ({ metadata: () => Promise.resolve(undefined) }),
+  );
   readonly call = {
     urn,
     name: "visapi/JWT_SECRET/schedule",
