@@ -118,9 +118,10 @@ try {
     process.exitCode = 130;
   } else {
     console.log(`\nAPI ${env["VISAPI_API_URL"]}   front end ${env["VISAPI_APP_URL"]}   Vault ${env["VAULT_ADDR"]}`);
-    console.log("npm run shell -- pulumi preview    works on VisAPI's stack;    npm stop    ends everything");
+    if (wanted.includes("visapi")) console.log("npm run shell -- pulumi preview    works on VisAPI's stack");
     if (wanted.includes("intelliflow"))
       console.log(`npm run shell -- --stack ${stackName("intelliflow")} pulumi preview    works on IntelliFlow's`);
+    console.log("npm stop    ends everything");
     for (const file of reports) console.log(`report: ${file}    opens in a browser, needs no server`);
   }
 } catch (error) {
