@@ -220,21 +220,26 @@ describe("faults at every call of IntelliFlow's steps", function () {
       live: async () => {
         const { current, previous } = lone.state.credential?.outputs ?? {};
         for (const value of [current, previous]) if (value instanceof Secret) issued.add(value.reveal() as string);
-        return (await Promise.all([...issued].map(opens))).filter(Boolean).length;
+        // One after the other: all at once they would be more than PostgreSQL takes.
+        let open = 0;
+        for (const url of issued) if (await opens(url)) open++;
+        return open;
       },
     });
     console.log(`      ${tell(await tryCells(lone, all ? [] : ["time-out"]))}`);
   });
 });
 
+/** Whether PostgreSQL takes this login. @throws what else stands in the way */
 async function opens(url: string): Promise<boolean> {
   if (!url) return false;
   const client = new pg.Client({ connectionString: url });
   try {
     await client.connect();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if ((error as { code?: string }).code === "28P01") return false;
+    throw error;
   } finally {
     await client.end().catch(() => undefined);
   }
