@@ -20,7 +20,9 @@ export function stackName(application: ApplicationName): string {
 /** What pulumi itself needs; endpoints and tokens of servers and vendors come on top. */
 export function pulumiEnvironment(dir: string, toolchain: ToolchainPaths, passphrase: string): Record<string, string> {
   return {
-    PULUMI_BACKEND_URL: `file://${join(dir, "state")}`,
+    // Without files of metadata: one of those is written in two steps, and a run that is killed between them leaves a
+    // state that cannot be read (gocloud.dev/blob/fileblob, setAttrs).
+    PULUMI_BACKEND_URL: `file://${join(dir, "state")}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE: passphrase,
     PULUMI_STACK: stackName("visapi"),
     // The CLI takes any flag from the environment; so a plain `pulumi up` uses the sandbox's own configuration.

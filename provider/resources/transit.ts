@@ -12,7 +12,8 @@ import { checkEncrypted, encryptedOf } from "./reencryption.ts";
  * `rotation:vault:TransitRotation`
  *
  * Inputs: `secret`, `mount`, `key`, `window` and `forced` (a change of either rotates).
- * Outputs: those, `latestVersion`, `generation` (1, 2, ...: how often it was seen to change).
+ * Outputs: those, `latestVersion`, `fingerprint` (`v3`: what tells one version from the next, in inventories), `generation`
+ * (1, 2, ...: how often it was seen to change).
  * Vault adds a version with each call, so the call is never repeated blindly: a version above the remembered one was
  * made by a run that died, by a call whose answer was lost or by a person, and counts as this rotation.
  * At creation the key is taken over as it is.
@@ -28,9 +29,9 @@ export function transitRotation(settings: Settings): Resource {
     }),
     create: async ({ inputs, preview }) => {
       const id = `${text(inputs, "mount")}/${text(inputs, "key")}`;
-      if (preview) return { id, outputs: { ...inputs, latestVersion: unknown, generation: 1 } };
+      if (preview) return { id, outputs: { ...inputs, latestVersion: unknown, fingerprint: unknown, generation: 1 } };
       const { latestVersion } = await settings.vault().transitKey(text(inputs, "mount"), text(inputs, "key"));
-      return { id, outputs: { ...inputs, latestVersion, generation: 1 } };
+      return { id, outputs: { ...inputs, latestVersion, fingerprint: `v${latestVersion}`, generation: 1 } };
     },
     update: (request) => rotate(settings, request),
     read: async ({ id, inputs, outputs }) => ({ id, inputs, outputs }),
@@ -42,7 +43,7 @@ async function rotate(settings: Settings, { inputs, oldOutputs, preview, log }: 
   const [mount, key] = [text(inputs, "mount"), text(inputs, "key")];
   const known = number(oldOutputs, "latestVersion", 1);
   const generation = number(oldOutputs, "generation", 1) + 1;
-  if (preview) return { ...inputs, latestVersion: unknown, generation };
+  if (preview) return { ...inputs, latestVersion: unknown, fingerprint: unknown, generation };
   const vault = settings.vault();
   let { latestVersion } = await vault.transitKey(mount, key);
   if (latestVersion > known)
@@ -50,7 +51,7 @@ async function rotate(settings: Settings, { inputs, oldOutputs, preview, log }: 
       `${mount}/${key} has version ${latestVersion} already, made since version ${known}; it is not rotated twice.`,
     );
   else latestVersion = await addVersion(vault, mount, key, latestVersion);
-  return { ...inputs, latestVersion, generation };
+  return { ...inputs, latestVersion, fingerprint: `v${latestVersion}`, generation };
 }
 
 /** After a lost answer the key itself says whether it was rotated. */

@@ -104,6 +104,8 @@ describe("IntelliFlow on the real engine", function () {
     assert.deepEqual(rows.get(databaseUrl)?.consumers, ["api 2/2", "web 2/2"]);
     assert.deepEqual(rows.get(signingKey)?.consumers, ["api 2/2"]);
     assert.equal(rows.get(dataKey)?.fingerprint, "v1");
+    for (const [secret, { state, generation }] of await typist.rows(world.now))
+      assert.deepEqual([state, generation], ["ok", 1], secret);
     load = new IntelliflowLoad(api, web);
 
     const confirms = await good(world.later(0, 2));
