@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
-import { backendFolder } from "./backend.ts";
+import { backendFolder, mendMetadata } from "./backend.ts";
 import { clearDeadLocks, deadLock } from "./locks.ts";
 import { readStateFile } from "./state-file.ts";
 
@@ -47,6 +47,12 @@ export interface EventStep {
   new?: { outputs?: Record<string, unknown> } | null;
 }
 
+interface RunOptions {
+  input?: string;
+  onLine?: (line: string) => void;
+  env?: Record<string, string>;
+}
+
 export class Engine {
   readonly #env: NodeJS.ProcessEnv;
   readonly #stack: string | undefined;
@@ -70,10 +76,18 @@ export class Engine {
   }
 
   /** Runs `pulumi` and collects what it says. @throws Failure when there is no such program */
-  run(
-    args: string[],
-    { input, onLine, env = {} }: { input?: string; onLine?: (line: string) => void; env?: NodeJS.ProcessEnv } = {},
-  ): Promise<Ran> {
+  async run(args: string[], options: RunOptions = {}): Promise<Ran> {
+    const ran = await this.#once(args, options);
+    if (ran.code === 0 || !/failed to load checkpoint/.test(ran.stderr + ran.stdout)) return ran;
+    const folder = backendFolder(this.#env);
+    if (folder === undefined || mendMetadata(folder) === 0) return ran;
+    this.#say(
+      "The state could not be read: a run was killed while it wrote a file of metadata beside it. That is mended.",
+    );
+    return this.#once(args, options);
+  }
+
+  #once(args: string[], { input, onLine, env = {} }: RunOptions): Promise<Ran> {
     return new Promise((resolve, reject) => {
       const child = spawn("pulumi", [...args, ...(this.#stack ? ["--stack", this.#stack] : []), "--non-interactive"], {
         cwd: repository,

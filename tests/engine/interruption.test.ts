@@ -1,10 +1,12 @@
 // Runs that get in each other's way, and runs that are killed: the next one goes on from there and rotates nothing twice.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { pulumi } from "../../sandbox/stack.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import type { Effect } from "../../sandbox/simulators/index.ts";
 import { signIn, use } from "../support/client.ts";
+import { Typist } from "../support/type.ts";
 import { World, type Run } from "../support/world.ts";
 
 const overlap = { graceHours: 1 };
@@ -173,4 +175,15 @@ describe("interrupted runs on the real engine", () => {
       const idle = await succeeded(world.up({ now: world.later(0, 0.3) }));
       assert.ok(!idle.steps.some(({ name }) => name.endsWith("/value")), JSON.stringify(idle.steps));
     });
+
+  it("goes on with a state whose file of metadata was cut off by a kill", async () => {
+    const state = join(world.dir, "state");
+    const file = join(state, ".pulumi", "stacks", "secret-rotation", "sandbox.json.attrs");
+    writeFileSync(file, "");
+    // As somebody has it who knows nothing of `metadata=skip`.
+    const env = { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_OPTION_CWD: world.cwd() };
+    const ran = await new Typist(world).type(world.now, ["run", "--full"], { env });
+    assert.equal(ran.code, 0, ran.said);
+    assert.match(ran.said, /a run was killed while it wrote a file of metadata beside it\. That is mended\./);
+  });
 });
