@@ -1,5 +1,5 @@
 // One closed world for engine tests: a sandbox of its own, the real CLI, and a clock that the test sets.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InventoryRow } from "../../components/application.ts";
@@ -86,14 +86,6 @@ export class World {
   async stop(): Promise<void> {
     await this.sandbox.stop();
     rmSync(this.dir, { recursive: true, force: true });
-  }
-
-  /** Forgets the stack: its state and its configuration. What it wrote to the vendors stays there. */
-  async newStack(): Promise<void> {
-    rmSync(join(this.dir, "state"), { recursive: true, force: true });
-    mkdirSync(join(this.dir, "state"), { mode: 0o700 });
-    rmSync(configFile(this.dir), { force: true });
-    await ensureStack(this.dir, this.sandbox.env);
   }
 
   up(settings: RunSettings = {}): Promise<Run> {
