@@ -18,19 +18,23 @@ export function backendFolder(env: NodeJS.ProcessEnv): string | undefined {
  * @returns how many there were
  */
 export function mendMetadata(folder: string): number {
-  const stacks = join(folder, ".pulumi", "stacks");
-  if (!existsSync(stacks)) return 0;
-  const cut = readdirSync(stacks, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".attrs"))
-    .map((name) => join(stacks, name))
-    .filter((file) => {
-      try {
-        JSON.parse(readFileSync(file, "utf8"));
-        return false;
-      } catch {
-        return true;
-      }
-    });
-  for (const file of cut) rmSync(file, { force: true });
-  return cut.length;
+  return removeFiles(join(folder, ".pulumi", "stacks"), ".attrs", (file) => {
+    try {
+      JSON.parse(readFileSync(file, "utf8"));
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
+/** Removes the files below a folder that end so and are found wanting. @returns how many there were */
+export function removeFiles(folder: string, ending: string, wanting: (file: string) => boolean): number {
+  if (!existsSync(folder)) return 0;
+  const found = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name))
+    .filter(wanting);
+  for (const file of found) rmSync(file, { force: true });
+  return found.length;
 }

@@ -1,8 +1,9 @@
 // A self-managed backend keeps a lock file while a run lasts; a run that is killed leaves it behind. Pulumi's message
 // about it names the process (github.com/pulumi/pulumi `pkg/backend/diy/lock.go`).
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { removeFiles } from "./backend.ts";
 
 export interface DeadLock {
   pid: number;
@@ -34,17 +35,10 @@ export function deadLock(
  * @returns how many there were
  */
 export function clearDeadLocks(folder: string): number {
-  const locks = join(folder, ".pulumi", "locks");
-  if (!existsSync(locks)) return 0;
-  const dead = readdirSync(locks, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => join(locks, name))
-    .filter((file) => {
-      const { pid, hostname: host } = JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
-      return host === hostname() && !isPulumi(pid);
-    });
-  for (const file of dead) rmSync(file, { force: true });
-  return dead.length;
+  return removeFiles(join(folder, ".pulumi", "locks"), ".json", (file) => {
+    const { pid, hostname: host } = JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
+    return host === hostname() && !isPulumi(pid);
+  });
 }
 
 /** Whether the process lives and, where the system tells, is a pulumi: numbers are given out again. */

@@ -1,11 +1,5 @@
-// Types on a real terminal: util-linux's `script` gives the command a pseudo-terminal of its own.
-import { spawn, spawnSync } from "node:child_process";
-
-/** Whether this machine has the `script` of util-linux (others take other options). */
-export function hasTerminal(): boolean {
-  const { stdout } = spawnSync("script", ["--version"], { encoding: "utf8" });
-  return /util-linux/.test(stdout ?? "");
-}
+// Types on a real terminal: `script` gives the command a pseudo-terminal of its own, util-linux's or the BSDs'.
+import { spawn } from "node:child_process";
 
 export interface OnTerminal {
   code: number;
@@ -22,7 +16,9 @@ export function onTerminal(
   { prompt, keys, ...options }: { prompt: string; keys: string; cwd: string; env: NodeJS.ProcessEnv },
 ): Promise<OnTerminal> {
   return new Promise((resolve, reject) => {
-    const child = spawn("script", ["-q", "-e", "-c", command, "/dev/null"], { ...options, stdio: "pipe" });
+    const linux = process.platform === "linux";
+    const args = linux ? ["-q", "-e", "-c", command, "/dev/null"] : ["-q", "/dev/null", "sh", "-c", command];
+    const child = spawn("script", args, { ...options, stdio: "pipe" });
     let shown = "";
     let typed = false;
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -71,7 +71,7 @@ describe("simulators: Render", () => {
   });
 
   it("brings a variable to the instances with a deploy, and not before", async () => {
-    const { call, deploy, ended, secretServed, status, sim } = await begin();
+    const { call, deploy, ended, secretServed, status, sim } = await begin(tinyConsumer(), { buildMs: 800 });
     const [first] = list((await call("GET", `/services/${id}/deploys?limit=1`)).body);
     await call("PUT", `/services/${id}/env-vars/SECRET`, { value: "two" });
     assert.equal(await secretServed(), "one");
@@ -86,10 +86,11 @@ describe("simulators: Render", () => {
       sim.effects
         .lines()
         .filter((line) => !line.includes("/dep-") || line.includes(deployId))
-        .filter((line) => !line.includes("env-var.put"))
         .map((line) => line.split("/")[0]),
       [
+        `render env-var.put ${id}`,
         `render deploy.create ${id}`,
+        `render env-var.put ${id}`,
         ...Array<string>(2).fill(`render instance.start ${id}`),
         `render deploy.live ${id}`,
       ],
