@@ -23,7 +23,7 @@ export class IssuedCredential extends RotatedSecret {
         `${application.label}/${secret} has a grace period of ${args.graceHours} hours; give 0 or more`,
       );
     const handling = args.cutOver ? "issued, cut-over" : "issued, two slots";
-    super("IssuedCredential", application, secret, args, { handling, overlaps: false });
+    super("IssuedCredential", application, secret, args, { handling, overlaps: false, makes: true });
     this.build((origin) => {
       const credential = this.#issue(args, origin);
       const { current, generation, fingerprint } = credential;

@@ -33,7 +33,11 @@ export abstract class OverlappingSecret extends RotatedSecret {
         `${application.label}/${secret} overlaps for ${overlap.graceHours} hours; give more than 0, or overlap: "cut-over"`,
       );
     const how = args.onRequest ? "on request" : overlap === "cut-over" ? "cut-over" : "overlap";
-    super(kind, application, secret, args, { handling: `${made}, ${how}`, overlaps: overlap !== "cut-over" });
+    super(kind, application, secret, args, {
+      handling: `${made}, ${how}`,
+      overlaps: overlap !== "cut-over",
+      makes: !args.follows,
+    });
     this.#graceHours = overlap === "cut-over" ? 0 : overlap.graceHours;
     this.#follows = args.follows ?? false;
   }

@@ -57,10 +57,9 @@ export interface Traits {
   handling: string;
   /** Whether consumers are given the previous value too. */
   overlaps: boolean;
+  /** Whether the stack makes its first value itself, without looking for one that is in use. @default false */
+  makes?: boolean;
 }
-
-/** Kinds whose first value the stack makes itself, without looking for one that is in use. */
-const making: ReadonlySet<string> = new Set(["GeneratedSecret", "PrefixSecret", "IssuedCredential"]);
 
 export abstract class RotatedSecret extends pulumi.ComponentResource {
   readonly application: Application;
@@ -87,7 +86,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     this.#traits = traits;
     const { stack } = application;
     this.#forced = args.generation ?? stack.forced[prefix]?.generation ?? 1;
-    const [place] = making.has(kind) ? this.#backups() : [];
+    const [place] = traits.makes ? this.#backups() : [];
     this.schedule = new Schedule(
       this.part("schedule"),
       {
