@@ -81,7 +81,7 @@ export function schedule(clock: () => Date, vault: () => Pick<Versions, "metadat
       const generation = asked ? await madeBefore(vault(), place) : undefined;
       if (asked && generation !== undefined)
         throw new Error(
-          `${secret} is not made anew: ${place.mount}/${place.path} in Vault holds its generation ${generation}, which the state of this stack does not know. Nothing was changed. Take over what is in use: rotate adopt ${secret.replace(/^.*\//, "")} --from-vault. To begin anew all the same, remove the entry first: vault kv metadata delete -mount=${place.mount} ${place.path}`,
+          `${secret} is not made anew: ${place.mount}/${place.path} in Vault holds its generation ${generation}, which the state of this stack does not know: that state was lost, or another stack keeps the entry. Nothing was changed. Take over what is in use: rotate adopt ${secret.replace(/^.*\//, "")} --from-vault. To begin anew all the same, remove the entry first: vault kv metadata delete -mount=${place.mount} ${place.path}`,
         );
       return { id: secret, outputs: outputs(inputs) };
     },

@@ -15,6 +15,8 @@ await preflight({ vaultMounts: ["secret"], ...touched });
 if (stack.environment === "production") await listVendorNames("visapi-vendor-names", touched);
 
 const application = new Application("visapi", stack);
+// Both stacks work at the one Vault of the sandbox, where no two may keep the same entry.
+const kept = (secret: string) => vaultKv(stack.environment === "staging" ? { path: `visapi/staging/${secret}` } : {});
 const common = {
   owner: "operations@visanet.com",
   intervalDays: 30,
@@ -25,20 +27,20 @@ const jwt = new GeneratedSecret(application, "JWT_SECRET", {
   ...common,
   class: "HIGH",
   length: 64,
-  destinations: [vaultKv(), api.variable()],
+  destinations: [kept("JWT_SECRET"), api.variable()],
 });
 new GeneratedSecret(application, "SESSION_SECRET", {
   ...common,
   class: "HIGH",
   length: 64,
   apartFrom: jwt,
-  destinations: [vaultKv(), api.variable()],
+  destinations: [kept("SESSION_SECRET"), api.variable()],
 });
 new GeneratedSecret(application, "CRON_SECRET", {
   ...common,
   class: "MEDIUM",
   length: 32,
-  destinations: [vaultKv(), api.variable(), frontend.variable()],
+  destinations: [kept("CRON_SECRET"), api.variable(), frontend.variable()],
 });
 
 /** The inventory; it holds no value. */
