@@ -66,6 +66,16 @@ export function uncertain(slots: Slots): boolean {
 }
 
 /**
+ * Whether a clock shows a time before something that is remembered to have happened. What such a run sees cannot be
+ * dated: counted from there, a key would end or sign too early once the clock is right again.
+ * @param window RFC 3339: when the current key's time began; may be empty
+ */
+export function behind(slots: Slots, window: string, now: Date): boolean {
+  const happened = [window, slots.next.publishedAt, ...slots.retired.map(({ since }) => since)];
+  return happened.some((at) => at !== "" && Date.parse(at) > now.getTime());
+}
+
+/**
  * Decides one run.
  * @param seen what the destinations show; both false where nothing was looked at
  * @returns `slots` as they are to be remembered. After a turn `slots.next.kid` is "": the caller makes that key

@@ -6,7 +6,7 @@ import { asksBack, goBack } from "../keys/back.ts";
 import { algorithms, keySetDocument, keysIn, makePair, type Algorithm, type Pair } from "../keys/pair.ts";
 import { look } from "../keys/look.ts";
 import { existing, placeOf } from "../keys/places.ts";
-import { decide, retireAt, uncertain, type Seen, type Slots, type Terms, type Turn } from "../keys/turns.ts";
+import { behind, decide, retireAt, uncertain, type Seen, type Slots, type Terms, type Turn } from "../keys/turns.ts";
 import { fingerprint } from "../proof.ts";
 import type { Settings } from "../settings.ts";
 import type { Vault } from "../vendors/vault.ts";
@@ -85,7 +85,12 @@ export function keySet(settings: Settings, vault: () => Pick<Vault, "read"> = ()
         return outputs(settings, inputs, oldOutputs, slots, keys);
       }
       const dark = { published: false, adopted: false };
-      const looks = !preview && uncertain(slotsOf(oldOutputs));
+      const late = behind(slotsOf(oldOutputs), text(inputs, "window"), settings.now());
+      if (late && !preview)
+        log.warn(
+          `${text(inputs, "secret")}: the clock shows ${settings.now().toISOString()}, before what this key set remembers. Nothing is confirmed and nothing ends until it is right.`,
+        );
+      const looks = !preview && !late && uncertain(slotsOf(oldOutputs));
       const seen = looks ? await look(vault(), inputs, slotsOf(oldOutputs), text(oldOutputs, "privateKey"), log) : dark;
       const turn = plan(inputs, oldOutputs, seen);
       if (turn.waits && !preview)

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { visapi } from "../matrix/applications/visapi.ts";
 import { Matrix } from "../matrix/matrix.ts";
 
 describe("faults at every call of a rotation, on the real engine", function () {
@@ -12,6 +13,7 @@ describe("faults at every call of a rotation, on the real engine", function () {
   const out = mkdtempSync(join(tmpdir(), "rotation-matrix-"));
   const said: string[] = [];
   const matrix = new Matrix({
+    of: visapi,
     program: undefined,
     phases: ["rotation", "revocation"],
     only: /^\w+ (?!postgres|redis).* (lost reply|half a body|500|429)$/,

@@ -96,7 +96,7 @@ export async function attempt(
     search(gate, `run ${runs}`, run);
     problems = run.code === 0 ? await examine(field, expected()) : [`the run failed: ${run.errors.join(" | ")}`];
   }
-  await gate.collect();
+  await gate.collect([field.of.application]);
   gate.searchFolder(join(field.world.dir, "state"));
   gate.search("the vendors' effects", field.world.sandbox.simulators.effects.lines().join("\n"));
   gate.search("Slack", JSON.stringify(field.world.sandbox.simulators.slack.messages));

@@ -3,15 +3,17 @@ import { join } from "node:path";
 import { forgetPending, targetArguments } from "../../cli/engine.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import { clearDeadLocks } from "../../cli/locks.ts";
-import { leftOpen, pulumi } from "../../sandbox/stack.ts";
+import { ensureStack, leftOpen, pulumi } from "../../sandbox/stack.ts";
 import { World, type Run, type RunSettings } from "../support/world.ts";
 import { holderOf, kill, withEnvironment } from "./processes.ts";
 import { startProxies, type Proxies } from "./proxies.ts";
+import type { UnderTest, Users } from "./applications/under-test.ts";
 import { readMemory, secretsOf, type Memory, type SecretMemory } from "./state.ts";
-import { Users } from "./users.ts";
 import { Wire, type Armed } from "./wire.ts";
 
 export interface FieldOptions {
+  /** Whose rotation is disturbed. */
+  of: UnderTest;
   /** A folder of `tests/programs/`. @default the repository's own program */
   program?: string | undefined;
   /** Seconds for which the provider asks a vendor again. @default 10 */
@@ -23,6 +25,7 @@ export class Field {
   readonly wire: Wire;
   readonly proxies: Proxies;
   readonly users: Users;
+  readonly of: UnderTest;
   /** Whether the last run was killed: then the next one does what `npm start` and `rotate run` do about it. */
   killed = false;
   /** Told of each run as it ends. */
@@ -30,13 +33,13 @@ export class Field {
   readonly #env: Record<string, string>;
   #engine = 0;
 
-  private constructor(world: World, wire: Wire, proxies: Proxies, patienceSeconds: number) {
+  private constructor(of: UnderTest, world: World, wire: Wire, proxies: Proxies, patienceSeconds: number) {
+    this.of = of;
     this.world = world;
     this.wire = wire;
     this.proxies = proxies;
     this.#env = { ...proxies.env, ROTATION_PATIENCE_SECONDS: String(patienceSeconds) };
-    const { VISAPI_API_URL: api = "", VISAPI_APP_URL: app = "" } = world.sandbox.env;
-    this.users = new Users({ api, app });
+    this.users = of.users(world.sandbox.env);
     wire.kill = async (kind, { remotePort, localPort }) => {
       const pid = kind.includes("engine") ? this.#engine : holderOf(remotePort, localPort);
       if (!pid) throw new Error(`nobody was found at the other end of a call, for: ${kind}`);
@@ -45,11 +48,19 @@ export class Field {
     };
   }
 
-  static async start({ program, patienceSeconds = 10 }: FieldOptions = {}): Promise<Field> {
-    const world = await World.start();
+  static async start({ of, program, patienceSeconds = 10 }: FieldOptions): Promise<Field> {
+    const world = await World.start(of.world);
+    const { env } = world.sandbox;
+    Object.assign(env, await ensureStack(world.dir, env, of.application));
     if (program) world.program = program;
     const wire = new Wire();
-    return new Field(world, wire, await startProxies(wire, world.sandbox.env), patienceSeconds);
+    return new Field(
+      of,
+      world,
+      wire,
+      await startProxies(wire, env, { dir: world.dir, kubernetes: world.sandbox.kubernetes }),
+      patienceSeconds,
+    );
   }
 
   async stop(): Promise<void> {
@@ -59,7 +70,7 @@ export class Field {
   }
 
   memory(): Memory {
-    return readMemory(this.world.dir);
+    return readMemory(this.world.dir, this.of.application);
   }
 
   secrets(): Map<string, SecretMemory> {
@@ -86,7 +97,7 @@ export class Field {
     clearDeadLocks(join(this.world.dir, "state"));
     this.killed = false;
     const run = await this.run(secrets, armed, settings);
-    if (run.code === 0 && !this.killed && leftOpen(this.world.dir, "visapi")) {
+    if (run.code === 0 && !this.killed && leftOpen(this.world.dir, this.of.application)) {
       const forgot = await pulumi([...forgetPending, "--non-interactive"], {
         env: { ...this.#env, ROTATION_NOW: settings.now ?? this.world.now },
         cwd: this.world.cwd(),

@@ -15,7 +15,7 @@ interface Answer {
 
 const statuses: readonly Kind[] = ["429", "500", "half a body", "lost reply", "time-out"];
 /** Whose reads are of one copy of the truth, and cannot be stale. */
-const consistent = new Set(["vault", "visapi", "frontend", "kubernetes"]);
+const consistent = new Set(["vault", "visapi", "frontend", "api", "web", "kubernetes"]);
 const kept = 40;
 
 /** Where the server speaks TLS: whom callers see, and who we are to the server. All PEM. */

@@ -5,11 +5,14 @@
 //   npm run matrix -- --only 'vault .* kill engine' cells whose name matches
 //   npm run matrix -- --phases rotation,revocation  of: first run, rotation, revocation
 //   npm run matrix -- --most 1                      one fault at a time (default 8, of which 2 kills and 1 time-out)
+//   npm run matrix -- --application intelliflow     @default visapi
 //   npm run matrix -- --program keys                a folder of tests/programs/ in place of the repository's program
 // Results go to --out (default .matrix/), and their table to docs/fault-matrix.md with --table.
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { repository } from "../../sandbox/stack.ts";
+import { intelliflow } from "./applications/intelliflow.ts";
+import { visapi } from "./applications/visapi.ts";
 import { phases, type Phase } from "./cells.ts";
 import { Matrix } from "./matrix.ts";
 import { drawTable } from "./report.ts";
@@ -23,6 +26,7 @@ const { values } = parseArgs({
     phases: { type: "string", default: phases.join(",") },
     most: { type: "string", default: "8" },
     kills: { type: "string", default: "2" },
+    application: { type: "string", default: "visapi" },
     program: { type: "string" },
     out: { type: "string", default: join(repository, ".matrix") },
     "whole-runs": { type: "boolean", default: false },
@@ -44,9 +48,16 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
+const of = Object.values({ visapi, intelliflow }).find(({ application }) => application === values.application);
+if (!of) {
+  console.error(`There is no application "${values.application}"; there are visapi and intelliflow.`);
+  process.exit(2);
+}
+
 const started = Date.now();
 const log = (line: string): void => console.log(`${((Date.now() - started) / 60_000).toFixed(1)} min  ${line}`);
 const matrix = new Matrix({
+  of,
   program: values.program,
   phases: chosen as Phase[],
   only: new RegExp(values.only),

@@ -6,10 +6,14 @@ import { join } from "node:path";
 import { LeakGate } from "../support/leaks.ts";
 import { attempt, dueAt, generationsOf, type Outcome } from "./batch.ts";
 import { cellsOf, distinct, takeBatch, type BatchLimits, type Cell, type Phase } from "./cells.ts";
+import type { ApplicationName } from "../../sandbox/environment.ts";
+import type { UnderTest } from "./applications/under-test.ts";
 import { kinds, nameOf, type NamedCall } from "./calls.ts";
 import { Field } from "./field.ts";
 
 export interface MatrixOptions extends BatchLimits {
+  /** Whose rotation is disturbed. */
+  of: UnderTest;
   program: string | undefined;
   phases: readonly Phase[];
   /** Only cells whose name, `<phase> <call> <kind>`, matches. */
@@ -27,6 +31,7 @@ export interface MatrixOptions extends BatchLimits {
 
 /** What is kept of a cell. */
 export interface Result {
+  application: ApplicationName;
   phase: Phase | "whole run";
   vendor: string;
   call: string;
@@ -47,11 +52,6 @@ export interface Recording {
   calls: NamedCall[];
 }
 
-/** How far the clock goes on for a rotation: everything is due then. */
-export const days = 95;
-/** The second of a pair waits for the first. */
-export const second = /\/(SESSION_SECRET|REDIS_URL)$/;
-
 export class Matrix {
   readonly results: Result[] = [];
   readonly missed: Cell[] = [];
@@ -70,6 +70,10 @@ export class Matrix {
     mkdirSync(join(options.out, "failures"), { recursive: true });
   }
 
+  get of(): UnderTest {
+    return this.#options.of;
+  }
+
   get waiting(): number {
     return [...this.#waiting.values()].reduce((sum, cells) => sum + cells.length, 0);
   }
@@ -77,7 +81,7 @@ export class Matrix {
   /** A new world; nothing has been run in it. */
   async fresh(): Promise<{ field: Field; gate: LeakGate }> {
     await this.close();
-    const field = await Field.start({ program: this.#options.program });
+    const field = await Field.start({ of: this.of, program: this.#options.program });
     this.worlds++;
     field.onRun = () => void this.runs++;
     this.#field = field;
@@ -91,15 +95,25 @@ export class Matrix {
     const { field, gate } = await this.fresh();
     const run = await field.run([]);
     if (run.code !== 0) throw new Error(`the first run failed without any fault:\n${run.output}`);
+    await this.#settle(field);
     await field.users.arrive();
     if (phase === "revocation") {
       // There must be something to end.
-      const rotation = await field.run([], [], { now: field.world.later(days) });
+      const rotation = await field.run([], [], { now: field.world.later(this.of.days) });
       if (rotation.code !== 0) throw new Error(`the rotation failed without any fault:\n${rotation.output}`);
-      field.world.now = field.world.later(days);
+      field.world.now = field.world.later(this.of.days);
     }
-    await gate.collect();
+    await gate.collect([this.of.application]);
     return { field, gate };
+  }
+
+  /** What a first run or a rotation leaves for the next run. */
+  async #settle(field: Field): Promise<void> {
+    const { settlesAfterHours: hours } = this.of;
+    if (!hours) return;
+    field.world.now = field.world.later(0, hours);
+    const run = await field.run([]);
+    if (run.code !== 0) throw new Error(`the run behind it failed without any fault:\n${run.output}`);
   }
 
   async close(): Promise<void> {
@@ -118,15 +132,18 @@ export class Matrix {
       if (run.code !== 0) throw new Error(`the ${phase} failed without any fault:\n${run.output}`);
       this.recordings.push({ phase, calls: [...field.wire.calls] });
       field.world.now = now;
-      await gate.collect();
+      await gate.collect([this.of.application]);
     };
+    const { days, endsAfterHours } = this.of;
     await note("first run", field.world.now);
+    await this.#settle(field);
     await note("rotation", field.world.later(days));
+    await this.#settle(field);
     await quiet();
-    await note("revocation", field.world.later(0, 2));
+    await note("revocation", field.world.later(0, endsAfterHours));
     await quiet();
     // What had to wait for its partner ends here.
-    await note("revocation", field.world.later(0, 2));
+    await note("revocation", field.world.later(0, endsAfterHours));
     for (const phase of this.#options.phases) {
       const calls = this.recordings.filter((recording) => recording.phase === phase).flatMap(({ calls }) => calls);
       const { only, rounds = kinds.length } = this.#options;
@@ -163,6 +180,7 @@ export class Matrix {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
     const { field, gate } = phase === "first run" ? await this.fresh() : await this.settled(phase);
     if (phase !== "first run") {
+      if (phase === "revocation") await this.#settle(field);
       await field.users.arrive();
       await quiet();
     }
@@ -170,13 +188,13 @@ export class Matrix {
       phase === "first run"
         ? field.world.now
         : phase === "rotation"
-          ? field.world.later(days)
-          : field.world.later(0, 2);
+          ? field.world.later(this.of.days)
+          : field.world.later(0, this.of.endsAfterHours);
     const before = generationsOf(field);
     const due =
       phase === "first run"
         ? new Set<string>()
-        : dueAt(field, now, (secret) => phase === "rotation" && second.test(secret));
+        : dueAt(field, now, (secret) => phase === "rotation" && (this.of.waits?.test(secret) ?? false));
     const outcome = await attempt(field, { cells, now, due, before, ends: phase === "revocation" }, { gate });
     await this.keep(phase, cells, outcome);
   }
@@ -204,6 +222,7 @@ export class Matrix {
     else
       for (const cell of met)
         this.results.push({
+          application: this.of.application,
           phase,
           vendor: cell.vendor,
           call: `${cell.name} #${cell.occurrence}`,
@@ -241,6 +260,7 @@ export class Matrix {
       );
     }
     this.results.push({
+      application: this.of.application,
       ...{ phase: "whole run", vendor, call: what, kind: "whole run", runs: runs ?? null, shared: 1 },
       ...{ problems: [...problems, ...mended], refused, leaked, seconds },
     });
@@ -259,7 +279,18 @@ export class Matrix {
     const file = join(out, this.#name);
     const values = this.#gate?.count ?? 0;
     const planned = results.length + missed.length + this.waiting;
-    const whole = { program: program ?? "", planned, worlds, runs, requests, values, results, missed, recordings };
+    const whole = {
+      application: this.of.application,
+      program: program ?? "",
+      planned,
+      worlds,
+      runs,
+      requests,
+      values,
+      results,
+      missed,
+      recordings,
+    };
     writeFileSync(file, `${JSON.stringify(whole, null, 1)}\n`);
     return file;
   }

@@ -1,6 +1,10 @@
 // One proxy before each server that an environment names, whatever the variable is called: a new vendor is covered by itself.
+import { join } from "node:path";
+import type { Sandbox } from "../../sandbox/sandbox.ts";
+import { writePrivate } from "../../sandbox/servers/wait.ts";
 import { postgresDialect, redisDialect } from "./dialects.ts";
 import { HttpProxy } from "./http-proxy.ts";
+import { startKubernetesProxy } from "./kubernetes-proxy.ts";
 import { StoreProxy } from "./store-proxy.ts";
 import type { Wire } from "./wire.ts";
 
@@ -9,6 +13,8 @@ const labels: Record<string, string> = {
   SUPABASE_URL: "supabase",
   VISAPI_API_URL: "visapi",
   VISAPI_APP_URL: "frontend",
+  INTELLIFLOW_API_URL: "api",
+  INTELLIFLOW_WEB_URL: "web",
 };
 /** Read by tests and people alone, or the same server under another name. */
 const ignored = new Set(["PULUMI_BACKEND_URL"]);
@@ -21,7 +27,11 @@ export interface Proxies {
 }
 
 /** @throws when a port cannot be listened on; those that do are stopped with `stop` */
-export async function startProxies(wire: Wire, env: Record<string, string>): Promise<Proxies> {
+export async function startProxies(
+  wire: Wire,
+  env: Record<string, string>,
+  { dir, kubernetes }: Partial<Pick<Sandbox, "dir" | "kubernetes">> = {},
+): Promise<Proxies> {
   const started = new Map<string, { vendor: string; proxy: HttpProxy | StoreProxy; port: number }>();
   const changed: Record<string, string> = { ...env };
   for (const [name, value] of Object.entries(env)) {
@@ -42,6 +52,13 @@ export async function startProxies(wire: Wire, env: Record<string, string>): Pro
       started.set(port, entry);
     }
     changed[name] = value.replace(`127.0.0.1:${port}`, `127.0.0.1:${entry.port}`);
+  }
+  // A person's own cluster lets us in by means that a proxy does not have.
+  if (dir && kubernetes?.nodes.length) {
+    const { proxy, config } = await startKubernetesProxy(wire, kubernetes);
+    changed["KUBECONFIG"] = join(dir, "kubeconfig.matrix");
+    writePrivate(changed["KUBECONFIG"], config);
+    started.set("kubernetes", { vendor: proxy.vendor, proxy, port: 0 });
   }
   const all = [...started.values()];
   return {

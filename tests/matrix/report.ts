@@ -8,6 +8,7 @@ import { distinctNames } from "./names.ts";
 import type { Result } from "./matrix.ts";
 
 interface File {
+  application: string;
   program: string;
   planned: number;
   worlds: number;
@@ -42,9 +43,12 @@ export async function drawTable(out: string, file: string | undefined): Promise<
   const sum = (pick: (each: File) => number): number => files.reduce((total, each) => total + pick(each), 0);
   const cells = results.filter(({ phase }) => phase !== "whole run");
   const whole = results.filter(({ phase }) => phase === "whole run");
-  const calls = distinctNames(files.flatMap(({ recordings }) => recordings));
-  const touched = new Set(cells.map(({ phase, call }) => `${phase} ${call}`)).size;
-  const planned = Math.max(...files.map((each) => each.planned), 0);
+  const applications = [...new Set(files.map(({ application }) => application))].sort();
+  const each = (pick: (own: File[]) => number): number =>
+    applications.reduce((total, name) => total + pick(files.filter(({ application }) => application === name)), 0);
+  const calls = each((own) => distinctNames(own.flatMap(({ recordings }) => recordings)));
+  const touched = new Set(cells.map(({ application, phase, call }) => `${application} ${phase} ${call}`)).size;
+  const planned = each((own) => Math.max(...own.map(({ planned }) => planned)));
   const draft = [
     "# Fault matrix",
     "",
@@ -72,6 +76,13 @@ export async function drawTable(out: string, file: string | undefined): Promise<
       group(cells, ({ vendor }) => vendor),
     ),
     "",
+    "## By application",
+    "",
+    ...table(
+      "Application",
+      group(cells, ({ application }) => application),
+    ),
+    "",
     "## By phase",
     "",
     ...table(
@@ -83,9 +94,12 @@ export async function drawTable(out: string, file: string | undefined): Promise<
           "",
           "## Whole runs",
           "",
-          "| What | Came right |",
-          "|---|---|",
-          ...whole.map(({ call, runs }) => `| ${call} | ${runs === null ? "**not**" : runsInWords(runs)} |`),
+          "| Application | What | Came right |",
+          "|---|---|---|",
+          ...whole.map(
+            ({ application, call, runs }) =>
+              `| ${application} | ${call} | ${runs === null ? "**not**" : runsInWords(runs)} |`,
+          ),
         ]
       : []),
     "",
@@ -103,9 +117,13 @@ export async function drawTable(out: string, file: string | undefined): Promise<
   return text;
 }
 
+function nameOf({ application, phase, call, kind }: Result): string {
+  return `${application}: ${phase}, ${call}, ${kind}`;
+}
+
 /** The last try of a cell counts. */
 function unique(results: Result[]): Result[] {
-  return [...new Map(results.map((result) => [`${result.phase} ${result.call} ${result.kind}`, result])).values()];
+  return [...new Map(results.map((result) => [nameOf(result), result])).values()];
 }
 
 function group(results: Result[], by: (result: Result) => string, order?: readonly string[]): Map<string, Counts> {
@@ -144,7 +162,7 @@ function troubles(results: Result[]): string[] {
   const bad = results.filter(({ runs, refused, leaked }) => runs === null || refused.length || leaked.length);
   if (!bad.length) return ["Nothing."];
   return bad.map(
-    ({ phase, call, kind, problems, refused, leaked }) =>
-      `- ${phase}, ${call}, ${kind}: ${[...problems, ...refused.slice(0, 2), ...leaked.slice(0, 2)].join("; ").slice(0, 400)}`,
+    ({ problems, refused, leaked, ...cell }) =>
+      `- ${nameOf({ ...cell, problems, refused, leaked })}: ${[...problems, ...refused.slice(0, 2), ...leaked.slice(0, 2)].join("; ").slice(0, 400)}`,
   );
 }

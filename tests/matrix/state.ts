@@ -1,6 +1,7 @@
 // What the stack remembers, read from its file: nothing in it that is compared here is secret.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { stackName, type ApplicationName } from "../../sandbox/environment.ts";
 
 export interface Resource {
   urn: string;
@@ -16,15 +17,12 @@ export interface Memory {
   locks: number;
 }
 
-export function readMemory(dir: string): Memory {
+export function readMemory(dir: string, application: ApplicationName): Memory {
   const root = join(dir, "state", ".pulumi");
-  const files = (folder: string): string[] =>
-    existsSync(join(root, folder))
-      ? readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".json"))
-      : [];
-  const [file] = files("stacks");
-  if (!file) return { resources: [], pending: [], locks: 0 };
-  const { checkpoint } = JSON.parse(readFileSync(join(root, "stacks", file), "utf8")) as {
+  const file = join(root, "stacks", "secret-rotation", `${stackName(application)}.json`);
+  if (!existsSync(file)) return { resources: [], pending: [], locks: 0 };
+  const locks = join(root, "locks");
+  const { checkpoint } = JSON.parse(readFileSync(file, "utf8")) as {
     checkpoint: { latest?: { resources?: Partial<Resource>[]; pending_operations?: { resource: { urn: string } }[] } };
   };
   return {
@@ -32,7 +30,9 @@ export function readMemory(dir: string): Memory {
       ...{ urn, type, inputs, outputs },
     })),
     pending: (checkpoint.latest?.pending_operations ?? []).map(({ resource }) => resource.urn),
-    locks: files("locks").length,
+    locks: existsSync(locks)
+      ? readdirSync(locks, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".json")).length
+      : 0,
   };
 }
 
@@ -59,9 +59,13 @@ export function secretsOf({ resources }: Memory): Map<string, SecretMemory> {
     const secret = String(outputs["secret"]);
     const own = resources.filter(({ urn: other }) => other.split("::").pop()?.startsWith(`${secret}/`));
     const outputsOf = (type: string): Record<string, unknown> | undefined =>
-      own.find((resource) => resource.type === `rotation:index:${type}`)?.outputs;
-    const material = outputsOf("Credential") ?? outputsOf("Overlap") ?? outputsOf("KeySet") ?? {};
-    const revocation = outputsOf("Revocation");
+      own.find((resource) => resource.type === `rotation:${type}`)?.outputs;
+    const material =
+      ["index:Credential", "index:Overlap", "index:KeySet", "vault:TransitRotation"]
+        .map(outputsOf)
+        .find((outputs) => outputs !== undefined) ?? {};
+    const revocation = outputsOf("index:Revocation");
+    const minimum = outputsOf("vault:TransitMinimum");
     found.set(secret, {
       secret,
       intervalDays: Number(outputs["intervalDays"]),
@@ -70,7 +74,9 @@ export function secretsOf({ resources }: Memory): Map<string, SecretMemory> {
       fingerprint: text(material["fingerprint"]) ?? "",
       reference: text(material["reference"]),
       previousReference: text(material["previousReference"]),
-      held: revocation ? revocation["done"] !== true : material["holds"] === true,
+      held: revocation
+        ? revocation["done"] !== true
+        : material["holds"] === true || (minimum !== undefined && minimum["retireAt"] !== ""),
       resources: own,
     });
   }

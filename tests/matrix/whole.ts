@@ -1,11 +1,12 @@
 // Faults that last for a whole run, or come from beside it.
 import { readFileSync } from "node:fs";
+import type { UnderTest } from "./applications/under-test.ts";
 import { attempt, dueAt, generationsOf, type Attempt, type Outcome } from "./batch.ts";
-import { nameOf, type NamedCall } from "./calls.ts";
+import type { NamedCall } from "./calls.ts";
 import { examine } from "./checks.ts";
 import { smallDisk } from "./disk.ts";
 import type { Field } from "./field.ts";
-import { days, quiet, second, type Matrix } from "./matrix.ts";
+import { quiet, type Matrix } from "./matrix.ts";
 import { kill } from "./processes.ts";
 
 interface Whole {
@@ -30,10 +31,10 @@ function at(field: Field, test: (call: NamedCall) => boolean, act: () => void | 
   };
 }
 
-const deploys = (call: NamedCall): boolean => /^render POST .*\/deploys$/.test(nameOf(call));
 const stores = (call: NamedCall): boolean => call.vendor === "vault" && /^PUT .*\/data\//.test(call.what);
 
-function wholes(vendors: readonly string[]): Whole[] {
+function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
+  const rollsOut = (call: NamedCall): boolean => of.rollsOut(call);
   return [
     ...vendors.map((vendor) => ({
       what: `${vendor} is down`,
@@ -75,20 +76,14 @@ function wholes(vendors: readonly string[]): Whole[] {
     {
       what: "the engine is interrupted (Ctrl-C)",
       vendor: "",
-      around: (field) => hooked(field, deploys, () => field.interrupt()),
+      around: (field) => hooked(field, rollsOut, () => field.interrupt()),
     },
-    {
-      what: "every instance of the API is killed during the roll-out",
-      vendor: "visapi",
+    ...of.consumers.map(({ what, vendor, text }) => ({
+      what: `${what} is killed during the roll-out`,
+      vendor,
       expectRefused: true,
-      around: (field) => hooked(field, deploys, () => killConsumers(field, "consumers/visapi/main.ts")),
-    },
-    {
-      what: "the front end is killed during the roll-out",
-      vendor: "frontend",
-      expectRefused: true,
-      around: (field) => hooked(field, deploys, () => killConsumers(field, "consumers/frontend/main.ts")),
-    },
+      around: (field: Field) => hooked(field, rollsOut, () => killConsumers(field, text)),
+    })),
     {
       what: "the disk with the state is full from the first value on",
       vendor: "",
@@ -132,17 +127,22 @@ function killConsumers(field: Field, text: string): void {
     if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text)) kill(pid);
 }
 
+/** Whether a secret waits for another one. */
+function waits({ of }: Matrix): (secret: string) => boolean {
+  return (secret) => of.waits?.test(secret) ?? false;
+}
+
 /** Tries each in a rotation of everything. */
 export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Promise<void> {
   const { field: first } = await matrix.settled();
-  for (const { what, vendor, around, expectRefused = false } of wholes(first.proxies.vendors)) {
+  for (const { what, vendor, around, expectRefused = false } of wholes(matrix.of, first.proxies.vendors)) {
     if (!only.test(what) || Date.now() > until) continue;
     await matrix.whole(what, vendor, async () => {
       const { field, gate } = await matrix.settled();
       await field.users.arrive();
       await quiet();
-      const now = field.world.later(days);
-      const due = dueAt(field, now, (secret) => second.test(secret));
+      const now = field.world.later(matrix.of.days);
+      const due = dueAt(field, now, waits(matrix));
       const terms = { cells: [], now, due, before: generationsOf(field), ends: false };
       return attempt(field, { ...terms, ...(around ? { around: around(field) } : {}) }, { gate, expectRefused });
     });
@@ -156,8 +156,8 @@ async function clockBackAndForth(matrix: Matrix): Promise<Outcome> {
   const { field, gate } = await matrix.settled();
   await field.users.arrive();
   await quiet();
-  const now = field.world.later(days);
-  const due = dueAt(field, now, (secret) => second.test(secret));
+  const now = field.world.later(matrix.of.days);
+  const due = dueAt(field, now, waits(matrix));
   const before = generationsOf(field);
   const rotated = await attempt(field, { cells: [], now, due, before, ends: false }, { gate });
   const after = generationsOf(field);
@@ -165,7 +165,7 @@ async function clockBackAndForth(matrix: Matrix): Promise<Outcome> {
   const problems = past.code === 0 ? [] : [`a run in the past failed: ${past.errors.join(" | ")}`];
   for (const [secret, generation] of generationsOf(field))
     if (generation !== after.get(secret)) problems.push(`${secret} was rotated by a run in the past`);
-  const later = field.world.later(0, 2);
+  const later = field.world.later(0, matrix.of.endsAfterHours);
   await quiet();
   const next = await attempt(
     field,

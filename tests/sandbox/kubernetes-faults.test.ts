@@ -2,10 +2,9 @@
 // TLS under the sandbox's own authority. Each call that changes something once, in a rotation; with MATRIX=all in the
 // environment every fault at every call, in the first run too.
 import assert from "node:assert/strict";
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { object, text } from "../../provider/resources/inputs.ts";
-import { Authority } from "../../sandbox/servers/certificates.ts";
 import { createWorkloads } from "../../sandbox/servers/kubernetes-workloads.ts";
 import { kubernetesPorts, startKubernetes, type Kubernetes } from "../../sandbox/servers/kubernetes.ts";
 import { rememberedPorts } from "../../sandbox/servers/ports.ts";
@@ -13,7 +12,8 @@ import { Supervisor } from "../../sandbox/servers/process.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import { ensureKubernetes } from "../../sandbox/toolchain/kubernetes.ts";
 import { changes, Flow, tryFlow } from "../matrix/flow.ts";
-import { HttpProxy } from "../matrix/http-proxy.ts";
+import type { HttpProxy } from "../matrix/http-proxy.ts";
+import { startKubernetesProxy } from "../matrix/kubernetes-proxy.ts";
 import { Wire } from "../matrix/wire.ts";
 import { newDir } from "./support.ts";
 
@@ -41,18 +41,7 @@ describe("faults at every call at the Kubernetes API", function () {
       what: "the Deployment to be available",
       timeoutMs: 60_000,
     });
-    const { server, ca = "", certificate: cert = "", key = "" } = cluster.client.connection;
-    const authority = new Authority(join(dir, "kubernetes", "pki"), "secret-rotation sandbox");
-    const files = authority.issue("matrix-proxy", { commonName: "kube-apiserver", server: true });
-    const [own, upstream] = [
-      { cert: files.certificate, key: files.key },
-      { ca, cert, key },
-    ];
-    const serve = { cert: readFileSync(own.cert, "utf8"), key: readFileSync(own.key, "utf8") };
-    const port = Number(new URL(server).port);
-    proxy = new HttpProxy(wire, "kubernetes", { host: "127.0.0.1", port }, { serve, upstream });
-    const config = readFileSync(cluster.kubeconfig, "utf8");
-    kubeconfig = config.replace(`127.0.0.1:${port}`, `127.0.0.1:${await proxy.start()}`);
+    ({ proxy, config: kubeconfig } = await startKubernetesProxy(wire, cluster));
   });
   after(async () => {
     await proxy?.stop();

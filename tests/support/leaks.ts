@@ -60,7 +60,10 @@ export async function valuesOf(world: World, folders: readonly string[]): Promis
       });
       const { data } = (await response.json()) as { data?: { data?: Record<string, unknown> } };
       for (const [field, value] of Object.entries(data?.data ?? {}))
-        if (typeof value === "string" && /value|private|secret|token|password/i.test(field)) {
+        if (
+          typeof value === "string" &&
+          /value|private|secret|token|password|^url$|(primary|secondary)_key/i.test(field)
+        ) {
           found.set(`${folder}/${entry} ${field}`, value);
           const password = URL.canParse(value) ? new URL(value).password : "";
           if (password) found.set(`password of ${folder}/${entry}`, decodeURIComponent(password));

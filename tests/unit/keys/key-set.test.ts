@@ -132,6 +132,28 @@ describe("the key set resource", () => {
     assert.equal(await believed(await engine.token(), engine.jwks), "ada");
   });
 
+  it("confirms and ends nothing while the clock runs behind, so that no token is refused once it is right", async () => {
+    const engine = new Engine();
+    const window = (at: string): Properties => ({ window: at });
+    await engine.run(window(engine.now));
+    engine.now = "2027-01-01T04:00:00Z";
+    await engine.run(window("2027-01-01T03:00:00Z"));
+    engine.now = "2027-01-08T03:00:00Z";
+    await engine.run(window(engine.now));
+    const [token, kid] = [await engine.token(), engine.outputs["kid"]];
+    engine.now = "2026-01-08T03:00:00Z";
+    await engine.run(window("2027-01-08T03:00:00Z"));
+    assert.match(engine.said.at(-1) ?? "", /the clock shows 2026-01-08T03:00:00\.000Z, before what/);
+    engine.now = "2027-01-08T03:10:00Z";
+    await engine.run(window("2027-01-08T03:00:00Z"));
+    assert.equal(engine.jwks.keys.length, 3, "next, current, and the one before");
+    engine.now = "2027-01-08T03:20:00Z";
+    await engine.run(window("2027-01-08T03:20:00Z"));
+    assert.match(engine.said.at(-1) ?? "", /is due, but its next key was published 2027-01-08T03:10/);
+    assert.equal(engine.outputs["kid"], kid);
+    assert.equal(await believed(token, engine.jwks), "ada");
+  });
+
   it("keeps private keys secret, and shows nothing of them", async () => {
     const engine = new Engine();
     await engine.run();
