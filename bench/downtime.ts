@@ -131,12 +131,9 @@ try {
   const count = (number: number): string => number.toLocaleString("en-US");
   const seconds = (ms: number): string => (ms / 1000).toFixed(1);
   const skews = (mine: (name: string) => boolean): string => {
-    const times = [...skew.longest]
-      .filter(([name]) => mine(name))
-      .map(([, ms]) => ms)
-      .sort((a, b) => a - b);
-    if (times.length === 0) return "0";
-    return `${seconds(times[Math.floor(times.length / 2)] ?? 0)}, at most ${seconds(times.at(-1) ?? 0)}`;
+    const times = [...skew.longest].filter(([name]) => mine(name)).sort(([, a], [, b]) => a - b);
+    const [most, [, median] = ["", 0]] = [times.at(-1), times[Math.floor(times.length / 2)]];
+    return most ? `${seconds(median)}, at most ${seconds(most[1])} (${most[0]})` : "0";
   };
   const flow = (name: string): boolean => name.startsWith("intelliflow/");
   const head = ["", "requests", "failed", "sessions kept", "lost", "skew, seconds: median"];

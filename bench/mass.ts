@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Sandbox } from "../sandbox/sandbox.ts";
+import { githubRoot } from "../provider/vendors/names.ts";
 import { sealBox, sodiumReady } from "../sandbox/simulators/sealed-box.ts";
 import { repository } from "../sandbox/stack.ts";
 import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
@@ -51,7 +52,8 @@ async function call(vendor: string, method: string, url: string, body?: object):
   }
 }
 
-const secretsUrl = `${of("GITHUB_BASE_URL")}/repos/${of("GITHUB_OWNER")}/visapi/actions/secrets`;
+const githubUrl = githubRoot(of("GITHUB_BASE_URL"));
+const secretsUrl = `${githubUrl}/repos/${of("GITHUB_OWNER")}/visapi/actions/secrets`;
 const github = (await call("github", "GET", `${secretsUrl}/public-key`)) as { key: string; key_id: string };
 
 async function bare(): Promise<void> {
@@ -124,6 +126,7 @@ async function byHand(atOnce: number): Promise<Measured> {
       ...process.env,
       ...env,
       HEADERS: folder,
+      GITHUB_URL: githubUrl,
       NODE: process.execPath,
       PUBLIC_KEY: github.key,
       PUBLIC_KEY_ID: github.key_id,

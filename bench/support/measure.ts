@@ -104,7 +104,9 @@ function nameOf(pid: number): string | undefined {
     const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
     const script = args.find((arg) => /\.(ts|m?js)$/.test(arg));
     const short = (path: string): string => path.split("/").slice(-3).join("/");
-    return program.endsWith("node") && script ? short(script) : (program.split("/").pop() ?? "");
+    // A process that is ending has no arguments any more.
+    if (program === "") return undefined;
+    return program.endsWith("node") && script ? short(script) : program.split("/").pop();
   } catch {
     return undefined;
   }

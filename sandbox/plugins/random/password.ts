@@ -1,9 +1,9 @@
 // `random.RandomPassword` as terraform-provider-random has it (`internal/provider/resource_password.go`, schema
 // version 3): defaults are part of the state, every change replaces, and nothing is ever read back.
 import { randomInt } from "node:crypto";
+import bcrypt from "bcrypt";
 import type { Failure, Properties, Resource, Value } from "../../../provider/wire/contract.ts";
 import { same, Unknown } from "../../../provider/wire/values.ts";
-import { bcrypt } from "../shared/bcrypt.ts";
 import { bridged, failure, unknowns } from "../shared/bridge.ts";
 
 const digits = "0123456789";
@@ -44,7 +44,7 @@ export const randomPassword: Resource = bridged({
   create: async ({ inputs }) => {
     const chosen = settings(inputs);
     const result = generate(chosen);
-    return { id: "none", outputs: { ...meta, ...chosen, id: "none", result, bcryptHash: bcrypt(result) } };
+    return { id: "none", outputs: { ...meta, ...chosen, id: "none", result, bcryptHash: await hashed(result) } };
   },
   update: async ({ inputs, outputs }) => ({ ...outputs, ...settings(inputs) }),
   read: async ({ id, outputs }) => {
@@ -54,10 +54,15 @@ export const randomPassword: Resource = bridged({
     return {
       id: "none",
       inputs: imported,
-      outputs: { ...meta, ...imported, id: "none", result: id, bcryptHash: bcrypt(id) },
+      outputs: { ...meta, ...imported, id: "none", result: id, bcryptHash: await hashed(id) },
     };
   },
 });
+
+/** As golang.org/x/crypto/bcrypt makes it with its default cost: of the first 72 bytes, marked `2a`. */
+async function hashed(text: string): Promise<string> {
+  return bcrypt.hash(text, await bcrypt.genSalt(10, "a"));
+}
 
 /** Inputs with the provider's defaults; `number` is the old name of `numeric` and always equals it. */
 function settings(inputs: Properties): Properties {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import bcrypt from "bcrypt";
 import { reveal, Secret, unknown, Unknown, type Properties } from "../../../provider/wire/values.ts";
 import { official, startPlugin, up, type Plugin, type State } from "../../support/plugin.ts";
 
@@ -25,6 +26,7 @@ describe("random.RandomPassword", () => {
     assert.ok(state.outputs["result"] instanceof Secret);
     assert.ok(state.outputs["bcryptHash"] instanceof Secret);
     assert.match(reveal(state.outputs["bcryptHash"]) as string, /^\$2a\$10\$[./A-Za-z0-9]{53}$/);
+    assert.ok(await bcrypt.compare(value(state), reveal(state.outputs["bcryptHash"]) as string));
     assert.match(value(state), /^[A-Za-z0-9!@#$%&*()\-_=+[\]{}<>:?]{24}$/);
     const { special, upper, lower, number, numeric, minLower, minUpper, minNumeric, minSpecial } = state.outputs;
     assert.deepEqual([special, upper, lower, number, numeric], [true, true, true, true, true]);
