@@ -86,7 +86,8 @@ try {
         project,
         name === "SUPABASE_SERVICE_ROLE_KEY" ? "SUPABASE_SERVICE_KEY" : name,
       );
-      if (render !== undefined) places["render"] = render;
+      // Render's own ADMIN_API_KEY is the one that a person began with; the stack's goes to Vault and GitHub alone.
+      if (render !== undefined && name !== "ADMIN_API_KEY") places["render"] = render;
       if (vercel !== undefined) places["vercel"] = vercel;
       found[name] = places;
     }

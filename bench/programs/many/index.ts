@@ -16,13 +16,12 @@ const name = "many";
 const stack = readStack(new pulumi.Config(), [name]);
 // With `bench:destinations: all`: Vault, GitHub, and variables of one Render service and one Vercel project.
 const everywhere = config.get("destinations") === "all";
-const health: string[] = [];
 const api = everywhere
   ? new RenderService({
       label: "api",
       id: setting("visapi", "renderServiceId", "RENDER_SERVICE_ID"),
       instances: 2,
-      health,
+      health: [`${setting("visapi", "apiUrl", "VISAPI_API_URL")}/api/v1/healthz`],
     })
   : undefined;
 const frontend = everywhere
@@ -31,7 +30,7 @@ const frontend = everywhere
       id: setting("visapi", "vercelProjectId", "VERCEL_PROJECT_ID"),
       name: "visapi-frontend",
       gitSource: { type: "github", org: "visanet", repo: "visapi", ref: "main" },
-      health,
+      health: [`${setting("visapi", "appUrl", "VISAPI_APP_URL")}/health`],
     })
   : undefined;
 await preflight({ vaultMounts: ["secret"] });
