@@ -14,8 +14,10 @@ const config = new pulumi.Config("bench");
 const count = config.requireNumber("secrets");
 const name = "many";
 const stack = readStack(new pulumi.Config(), [name]);
-// With `bench:destinations: all`: Vault, GitHub, and variables of one Render service and one Vercel project.
-const everywhere = config.get("destinations") === "all";
+// With `bench:destinations`, `all`: Vault, GitHub, and variables of one Render service and one Vercel project; `github`:
+// Vault, a repository and two of its environments.
+const wanted = config.get("destinations");
+const everywhere = wanted === "all";
 const api = everywhere
   ? new RenderService({
       label: "api",
@@ -37,7 +39,10 @@ await preflight({ vaultMounts: ["secret"] });
 const application = new Application(name, stack, [["api", "frontend"]]);
 const destinations: Destination[] = [
   vaultKv(),
-  ...(everywhere ? [githubActions({ repository: "visapi" })] : []),
+  ...(wanted ? [githubActions({ repository: "visapi" })] : []),
+  ...(wanted === "github"
+    ? ["production", "staging"].map((environment) => githubActions({ repository: "visapi", environment }))
+    : []),
   ...(api ? [api.variable()] : []),
   ...(frontend ? [frontend.variable()] : []),
 ];
