@@ -95,7 +95,7 @@ export class Matrix {
     const { field, gate } = await this.fresh();
     const run = await field.run([]);
     if (run.code !== 0) throw new Error(`the first run failed without any fault:\n${run.output}`);
-    await this.#settle(field);
+    await this.settle(field);
     await field.users.arrive();
     if (phase === "revocation") {
       // There must be something to end.
@@ -108,7 +108,7 @@ export class Matrix {
   }
 
   /** What a first run or a rotation leaves for the next run. */
-  async #settle(field: Field): Promise<void> {
+  async settle(field: Field): Promise<void> {
     const { settlesAfterHours: hours } = this.of;
     if (!hours) return;
     field.world.now = field.world.later(0, hours);
@@ -136,9 +136,9 @@ export class Matrix {
     };
     const { days, endsAfterHours } = this.of;
     await note("first run", field.world.now);
-    await this.#settle(field);
+    await this.settle(field);
     await note("rotation", field.world.later(days));
-    await this.#settle(field);
+    await this.settle(field);
     await quiet();
     await note("revocation", field.world.later(0, endsAfterHours));
     await quiet();
@@ -180,7 +180,7 @@ export class Matrix {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
     const { field, gate } = phase === "first run" ? await this.fresh() : await this.settled(phase);
     if (phase !== "first run") {
-      if (phase === "revocation") await this.#settle(field);
+      if (phase === "revocation") await this.settle(field);
       await field.users.arrive();
       await quiet();
     }
