@@ -34,6 +34,7 @@ function at(field: Field, test: (call: NamedCall) => boolean, act: () => void | 
 const stores = (call: NamedCall): boolean => call.vendor === "vault" && /^PUT .*\/data\//.test(call.what);
 
 function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
+  const expectRefused = of.needsVault ?? false;
   const rollsOut = (call: NamedCall): boolean => of.rollsOut(call);
   return [
     ...vendors.map((vendor) => ({
@@ -47,11 +48,13 @@ function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
     {
       what: "Vault is sealed",
       vendor: "vault",
+      expectRefused,
       around: ({ world }) => ({ start: () => world.sandbox.vault.seal(), stop: () => world.sandbox.vault.unseal() }),
     },
     {
       what: "Vault is sealed while values are written",
       vendor: "vault",
+      expectRefused,
       around: (field) =>
         hooked(
           field,
@@ -139,6 +142,7 @@ export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Pr
     if (!only.test(what) || Date.now() > until) continue;
     await matrix.whole(what, vendor, async () => {
       const { field, gate } = await matrix.settled();
+      await matrix.settle(field);
       await field.users.arrive();
       await quiet();
       const now = field.world.later(matrix.of.days);

@@ -30,6 +30,8 @@ export interface UnderTest {
   endsAfterHours: number;
   /** Hours behind a first run or a rotation at which the next run has something left to see. @default nothing is left */
   settlesAfterHours?: number;
+  /** Whether its users need Vault themselves, and notice when it is sealed. @default false */
+  needsVault?: boolean;
   /** Secrets that wait for another one. */
   waits?: RegExp;
   users(env: Record<string, string>): Users;
