@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureStack } from "../sandbox/stack.ts";
 import { signIn, use } from "../tests/support/client.ts";
+import { inSecret } from "../tests/support/intelliflow.ts";
 import { IntelliflowLoad } from "../tests/support/intelliflow-load.ts";
 import { VisapiLoad } from "../tests/support/visapi-load.ts";
 import { all, ci, valuesOf, type Values } from "../tests/support/visapi-secrets.ts";
@@ -71,12 +72,6 @@ try {
     for (const { code, output } of runs) if (code !== 0) throw new Error(output);
     return (performance.now() - began) / 1000;
   };
-  const { client } = world.sandbox.kubernetes ?? { client: undefined };
-  const inCluster = async (secret: string, key: string): Promise<string> => {
-    const found = await client?.call("GET", `/api/v1/namespaces/intelliflow/secrets/${secret}`);
-    const { data } = (found?.body ?? {}) as { data?: Record<string, string> };
-    return Buffer.from(data?.[key] ?? "", "base64").toString();
-  };
   const read = async (): Promise<Record<string, Places>> => {
     const found: Record<string, Places> = {};
     for (const [name, value] of Object.entries(await valuesOf(world, all))) {
@@ -97,7 +92,7 @@ try {
     ] as const)
       found[`intelliflow/${path}`] = {
         vault: (await world.vaultField(`intelliflow/${path}`, field)) ?? "",
-        kubernetes: await inCluster(secret, key),
+        kubernetes: (await inSecret(world.sandbox, secret, key)) ?? "",
       };
     return found;
   };

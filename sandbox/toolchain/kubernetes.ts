@@ -20,8 +20,13 @@ export interface ControlPlanePrograms {
 }
 
 /** Where Kubernetes comes from: a cluster that exists, by its kubeconfig, or programs to start one from. */
-export type KubernetesToolchain =
-  { existing: { kubeconfig: string; context?: string } } | { programs: ControlPlanePrograms; parts: Part[] };
+export type KubernetesToolchain = { existing: { kubeconfig: string; context?: string } } | OwnControlPlane;
+
+/** A control plane of the sandbox's own. */
+export interface OwnControlPlane {
+  programs: ControlPlanePrograms;
+  parts: Part[];
+}
 
 export interface KubernetesOptions {
   /** @default a reporter on stderr */
@@ -53,14 +58,14 @@ const kindCluster = "secret-rotation";
  */
 export async function ensureKubernetes(options: KubernetesOptions = {}): Promise<KubernetesToolchain> {
   const env = options.env ?? process.env;
-  const progress = options.progress ?? reporter();
+  const { progress = reporter() } = options;
   if (env["SECRET_ROTATION_KUBECONFIG"] === "1") return { existing: given(env) };
   const kind = findOnPath("kind", options.path);
   if (kind !== undefined) {
     const made = await byKind(kind, progress.step("kind"));
     if (made) return { existing: made };
   }
-  return ownControlPlane(options, progress);
+  return ownControlPlane({ ...options, progress });
 }
 
 function given(env: NodeJS.ProcessEnv): { kubeconfig: string } {
@@ -99,8 +104,9 @@ async function byKind(kind: string, step: Step): Promise<{ kubeconfig: string; c
   }
 }
 
-async function ownControlPlane(options: KubernetesOptions, progress: Progress): Promise<KubernetesToolchain> {
-  const { path, cache: root } = options;
+/** The last of them, whatever else there is. @throws Error that says what to do when it cannot be built */
+export async function ownControlPlane(options: KubernetesOptions = {}): Promise<OwnControlPlane> {
+  const { path, cache: root, progress = reporter() } = options;
   const makers: KubernetesMakers = {
     etcd: ensureEtcd,
     kubernetes: buildKubernetes,

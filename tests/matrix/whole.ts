@@ -1,5 +1,6 @@
 // Faults that last for a whole run, or come from beside it.
 import { readFileSync } from "node:fs";
+import type { LeakGate } from "../support/leaks.ts";
 import type { UnderTest } from "./applications/under-test.ts";
 import { attempt, dueAt, generationsOf, type Attempt, type Outcome } from "./batch.ts";
 import type { NamedCall } from "./calls.ts";
@@ -130,9 +131,16 @@ function killConsumers(field: Field, text: string): void {
     if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text)) kill(pid);
 }
 
-/** Whether a secret waits for another one. */
-function waits({ of }: Matrix): (secret: string) => boolean {
-  return (secret) => of.waits?.test(secret) ?? false;
+/** A settled world with users, and the rotation of everything that comes next. */
+async function rotation(matrix: Matrix): Promise<{ field: Field; gate: LeakGate; next: Attempt }> {
+  const { of } = matrix;
+  const { field, gate } = await matrix.settled();
+  await matrix.settle(field);
+  await field.users.arrive();
+  await quiet();
+  const now = field.world.later(of.days);
+  const due = dueAt(field, now, (secret) => of.waits?.test(secret) ?? false);
+  return { field, gate, next: { cells: [], now, due, before: generationsOf(field), ends: false } };
 }
 
 /** Tries each in a rotation of everything. */
@@ -141,14 +149,8 @@ export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Pr
   for (const { what, vendor, around, expectRefused = false } of wholes(matrix.of, first.proxies.vendors)) {
     if (!only.test(what) || Date.now() > until) continue;
     await matrix.whole(what, vendor, async () => {
-      const { field, gate } = await matrix.settled();
-      await matrix.settle(field);
-      await field.users.arrive();
-      await quiet();
-      const now = field.world.later(matrix.of.days);
-      const due = dueAt(field, now, waits(matrix));
-      const terms = { cells: [], now, due, before: generationsOf(field), ends: false };
-      return attempt(field, { ...terms, ...(around ? { around: around(field) } : {}) }, { gate, expectRefused });
+      const { field, gate, next } = await rotation(matrix);
+      return attempt(field, { ...next, ...(around ? { around: around(field) } : {}) }, { gate, expectRefused });
     });
   }
   if (only.test("the clock goes back and forth") && Date.now() < until)
@@ -157,13 +159,9 @@ export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Pr
 
 /** A rotation, then a run a year before it, then one behind it: the second is refused, nothing is rotated twice, and nothing ends too early. */
 async function clockBackAndForth(matrix: Matrix): Promise<Outcome> {
-  const { field, gate } = await matrix.settled();
-  await field.users.arrive();
-  await quiet();
-  const now = field.world.later(matrix.of.days);
-  const due = dueAt(field, now, waits(matrix));
-  const before = generationsOf(field);
-  const rotated = await attempt(field, { cells: [], now, due, before, ends: false }, { gate });
+  const { field, gate, next } = await rotation(matrix);
+  const { now, due, before } = next;
+  const rotated = await attempt(field, next, { gate });
   const after = generationsOf(field);
   const past = await field.run([], [], { now: new Date(Date.parse(now) - 366 * 86_400_000).toISOString() });
   // A clock that runs behind is refused before the first effect.
@@ -178,13 +176,13 @@ async function clockBackAndForth(matrix: Matrix): Promise<Outcome> {
   await field.users.arrive();
   const later = field.world.later(0, matrix.of.endsAfterHours);
   await quiet();
-  const next = await attempt(
+  const ended = await attempt(
     field,
     { cells: [], now: later, due: dueAt(field, later, () => false), before: after, ends: true },
     { gate },
   );
-  problems.push(...rotated.problems, ...next.problems);
+  problems.push(...rotated.problems, ...ended.problems);
   const seen = await examine(field, { before, due, ends: false, now: field.world.now });
   problems.push(...seen);
-  return { ...next, problems, runs: problems.length ? undefined : next.runs };
+  return { ...ended, problems, runs: problems.length ? undefined : ended.runs };
 }

@@ -10,7 +10,7 @@ import { kubernetesPorts, startKubernetes, type Kubernetes } from "../../sandbox
 import { rememberedPorts } from "../../sandbox/servers/ports.ts";
 import { Supervisor } from "../../sandbox/servers/process.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
-import { ensureKubernetes } from "../../sandbox/toolchain/kubernetes.ts";
+import { ownControlPlane } from "../../sandbox/toolchain/kubernetes.ts";
 import { changes, Flow, tryFlow } from "../matrix/flow.ts";
 import type { HttpProxy } from "../matrix/http-proxy.ts";
 import { startKubernetesProxy } from "../matrix/kubernetes-proxy.ts";
@@ -31,8 +31,8 @@ describe("faults at every call at the Kubernetes API", function () {
 
   before(async function () {
     this.timeout(3_600_000);
-    const toolchain = await ensureKubernetes();
-    if ("existing" in toolchain) return this.skip();
+    // Somebody's own cluster has an authority that no proxy can speak for.
+    const toolchain = await ownControlPlane();
     supervisor = new Supervisor(dir);
     const ports = await rememberedPorts(dir, kubernetesPorts);
     cluster = await startKubernetes({ supervisor, dir: join(dir, "kubernetes"), toolchain, ports });

@@ -1,5 +1,6 @@
 // Users of IntelliFlow, all at once: they sign in, are known by both services, read and write encrypted customers.
 import { setTimeout as sleep } from "node:timers/promises";
+import { signIn } from "./intelliflow.ts";
 
 export class IntelliflowLoad {
   readonly requests: Record<string, number> = {};
@@ -28,10 +29,8 @@ export class IntelliflowLoad {
 
   /** A token as a user gets it now. */
   async signIn(): Promise<string> {
-    const body = JSON.stringify({ email: "ada@example.com" });
-    const headers = { "content-type": "application/json" };
-    const answer = await this.#ask("sign-in", `${this.#api}/auth/signin`, { method: "POST", headers, body });
-    return (answer as { token: string }).token;
+    this.#count("sign-in");
+    return signIn(this.#api);
   }
 
   /** From now on the users' token is one of now. */
@@ -56,8 +55,12 @@ export class IntelliflowLoad {
     ]);
   }
 
-  async #ask(kind: string, url: string, init: RequestInit = {}): Promise<unknown> {
+  #count(kind: string): void {
     this.requests[kind] = (this.requests[kind] ?? 0) + 1;
+  }
+
+  async #ask(kind: string, url: string, init: RequestInit = {}): Promise<unknown> {
+    this.#count(kind);
     const headers = { authorization: `Bearer ${this.#token}`, ...(init.headers as Record<string, string>) };
     const response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(10_000) });
     const text = await response.text();

@@ -4,9 +4,29 @@ import { jwtVerify, type JSONWebKeySet, type JWTVerifyGetKey } from "jose";
 import pg from "pg";
 import type { Sandbox } from "../../sandbox/sandbox.ts";
 
-async function object<T>({ kubernetes }: Sandbox, path: string): Promise<T> {
+async function object<T>({ kubernetes }: Sandbox, path: string, accept: number[] = []): Promise<T> {
   const { client } = kubernetes ?? assert.fail("no cluster");
-  return (await client.call("GET", path)).body as T;
+  return (await client.call("GET", path, { accept })).body as T;
+}
+
+/** What an entry of a Secret holds; undefined where there is none. */
+export async function inSecret(sandbox: Sandbox, secret: string, entry: string): Promise<string | undefined> {
+  const path = `/api/v1/namespaces/intelliflow/secrets/${secret}`;
+  const { data } = await object<{ data?: Record<string, string> }>(sandbox, path, [404]);
+  return data?.[entry] === undefined ? undefined : Buffer.from(data[entry], "base64").toString();
+}
+
+/** A token as a user gets it now. */
+export async function signIn(api: string): Promise<string> {
+  const answer = await fetch(`${api}/auth/signin`, {
+    method: "POST",
+    headers: { "content-type": "application/json", connection: "close" },
+    body: JSON.stringify({ email: "ada@example.com" }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`sign-in answered ${answer.status}: ${text.slice(0, 200)}`);
+  return (JSON.parse(text) as { token: string }).token;
 }
 
 interface Deployment {

@@ -14,6 +14,9 @@ const root = join(import.meta.dirname, "..", "..");
 /** Whether official binaries run in place of the stand-ins. */
 export const official = Boolean(process.env["PLUGIN_BIN_DIR"]);
 
+/** Declares a test of what only a stand-in does, such as refusing by name what it does not cover. */
+export const itOfStandIn: (what: string, test: () => Promise<void>) => void = official ? () => undefined : it;
+
 export interface Diff {
   changes: boolean;
   diffs: string[];

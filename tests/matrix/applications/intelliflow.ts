@@ -1,6 +1,6 @@
 // IntelliFlow under test: two Deployments in a cluster, a login, keys at three vendors, signing keys and a transit key.
 import { createRemoteJWKSet, type JSONWebKeySet } from "jose";
-import { believed, connect, mountedJwks } from "../../support/intelliflow.ts";
+import { believed, connect, inSecret, mountedJwks, signIn } from "../../support/intelliflow.ts";
 import { IntelliflowLoad } from "../../support/intelliflow-load.ts";
 import { connected, decryptAll } from "../../support/transit.ts";
 import { nameOf } from "../calls.ts";
@@ -28,7 +28,6 @@ export const intelliflow: UnderTest = {
   needsVault: true,
   users: ({ INTELLIFLOW_API_URL: api = "", INTELLIFLOW_WEB_URL: web = "" }) => new IntelliflowUsers(api, web),
   placeOf: ({ secret }) => places[secret],
-  held: () => undefined,
   examine: async (field) => [...(await cluster(field)), ...(await tokens(field)), ...(await stored(field))],
   live: async ({ world }) => {
     const roles = await world.sandbox.postgres.query<{ name: string }>(
@@ -59,15 +58,7 @@ async function cluster(field: Field): Promise<string[]> {
   for (const [name, entry, secret] of entries) {
     const { path = "", field: part = "" } = places[secret] ?? {};
     const value = await world.vaultField(path, part);
-    const answer = await world.sandbox.kubernetes?.client.call(
-      "GET",
-      `/api/v1/namespaces/intelliflow/secrets/${name}`,
-      {
-        accept: [404],
-      },
-    );
-    const data = (answer?.body as { data?: Record<string, string> } | undefined)?.data ?? {};
-    const there = data[entry] === undefined ? "nothing" : Buffer.from(data[entry], "base64").toString();
+    const there = await inSecret(world.sandbox, name, entry);
     if (value === undefined) problems.push(`${secret} is lost: Vault holds no value`);
     else if (there !== value) problems.push(`${secret}: the Secret ${name} holds another value than Vault`);
   }
@@ -86,14 +77,12 @@ async function tokens(field: Field): Promise<string[]> {
   const mounted = await mountedJwks(field.world.sandbox);
   const problems: string[] = [];
   if (JSON.stringify(document) !== JSON.stringify(mounted)) problems.push("pods have another key set than Vault");
-  const signedIn = await fetch(`${api}/auth/signin`, {
-    method: "POST",
-    headers: { "content-type": "application/json", connection: "close" },
-    body: JSON.stringify({ email: "ada@example.com" }),
-  });
-  const { token = "" } = (await signedIn.json()) as { token?: string };
-  if (!(await believed(token, createRemoteJWKSet(new URL(`${api}/.well-known/jwks.json`)))))
-    problems.push("a token as users get it now is not believed");
+  const keys = createRemoteJWKSet(new URL(`${api}/.well-known/jwks.json`));
+  const user = await signIn(api).then(
+    (token) => believed(token, keys),
+    () => undefined,
+  );
+  if (user === undefined) problems.push("a token as users get it now is not believed");
   return problems;
 }
 

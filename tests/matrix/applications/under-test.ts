@@ -37,9 +37,9 @@ export interface UnderTest {
   users(env: Record<string, string>): Users;
   placeOf(secret: SecretMemory): Place | undefined;
   /** What a destination holds, where a resource is one that holds the value as it is. */
-  held(field: Field, type: string, inputs: Record<string, unknown>): string | undefined;
+  held?(field: Field, type: string, inputs: Record<string, unknown>): string | undefined;
   /** What else must hold. @returns a sentence for each thing that does not */
-  examine(field: Field, secrets: ReadonlyMap<string, SecretMemory>): Promise<string[]>;
+  examine?(field: Field): Promise<string[]>;
   /** Names of what services accept and the stack made, by kind of credential. */
   live(field: Field): Promise<Record<string, string[]>>;
   /** The call by which a roll-out begins. */

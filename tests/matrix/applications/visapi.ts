@@ -26,7 +26,6 @@ export const visapi: UnderTest = {
       return github.secretValue("visanet", input("repository"), input("secretName")) ?? "nothing";
     return undefined;
   },
-  examine: async () => [],
   live: liveCredentials,
   rollsOut: (call) => /^render POST .*\/deploys$/.test(nameOf(call)),
   consumers: [
@@ -68,7 +67,7 @@ const pauseMs = 150;
 /** Five requests a round: the stores, the front end, and one by each kind of session. */
 class VisapiUsers implements Users {
   requests = 0;
-  failures: string[] = [];
+  readonly failures: string[] = [];
   #session: Session | undefined;
   #running = true;
   readonly #api: string;
@@ -85,9 +84,7 @@ class VisapiUsers implements Users {
   }
 
   take(): string[] {
-    const failures = this.failures;
-    this.failures = [];
-    return failures;
+    return this.failures.splice(0);
   }
 
   async stop(): Promise<void> {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { reveal, Secret, unknown, Unknown, type Properties } from "../../../provider/wire/values.ts";
 import { GithubSimulator } from "../../../sandbox/simulators/github.ts";
 import { newBoxKeys, sealBox } from "../../../sandbox/simulators/sealed-box.ts";
-import { official, startPlugin, up, type Plugin } from "../../support/plugin.ts";
+import { itOfStandIn, official, startPlugin, up, type Plugin } from "../../support/plugin.ts";
 
 const secretToken = "github:index/actionsSecret:ActionsSecret";
 const environmentToken = "github:index/actionsEnvironmentSecret:ActionsEnvironmentSecret";
@@ -260,8 +260,7 @@ describe("the github plugin", () => {
       await up(await start({ owner: "nobody" }, { GITHUB_OWNER: "acme" }), secretToken, given("BY_ENV", canary));
     });
 
-    it("refuses settings that it does not know or cover, and bases that cannot be", async function () {
-      if (official) this.skip();
+    itOfStandIn("refuses settings that it does not know or cover, and bases that cannot be", async () => {
       const failures = async (config: Properties): Promise<string> =>
         (await plugin.checkConfig(config)).failures.join("\n");
       assert.match(await failures({ appAuth: "{}" }), /does not cover the setting 'github:appAuth'/);

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from "node:net";
 import type { KubeObject } from "../../../sandbox/plugins/kubernetes/client.ts";
 import { Secret, unknown, Unknown, type Properties } from "../../../provider/wire/values.ts";
 import { clusterUnderTest, type ClusterUnderTest } from "../../support/fake-kubernetes.ts";
-import { official, startPlugin, up, type Plugin, type State } from "../../support/plugin.ts";
+import { itOfStandIn, startPlugin, up, type Plugin, type State } from "../../support/plugin.ts";
 
 const tokens = {
   namespace: "kubernetes:core/v1:Namespace",
@@ -248,8 +248,7 @@ describe("the kubernetes plugin", () => {
     );
   });
 
-  it("refuses by name what it does not cover", async function () {
-    if (official) this.skip();
+  itOfStandIn("refuses by name what it does not cover", async () => {
     const { failures } = await plugin.check(tokens.secret, secret("x", {}, { stringData: { A: "b" }, dta: {} }));
     assert.match(failures.join("\n"), /does not cover input 'stringData'/);
     assert.match(failures.join("\n"), /has no input 'dta'/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import bcrypt from "bcrypt";
 import { reveal, Secret, unknown, Unknown, type Properties } from "../../../provider/wire/values.ts";
-import { official, startPlugin, up, type Plugin, type State } from "../../support/plugin.ts";
+import { itOfStandIn, official, startPlugin, up, type Plugin, type State } from "../../support/plugin.ts";
 
 const token = "random:index/randomPassword:RandomPassword";
 const value = (state: State): string => reveal(state.outputs["result"]) as string;
@@ -132,8 +132,7 @@ describe("random.RandomPassword", () => {
     assert.equal(await failures({ length: unknown, keepers: { window: unknown } }), "");
   });
 
-  it("refuses by name what it does not know", async function () {
-    if (official) this.skip();
+  itOfStandIn("refuses by name what it does not know", async () => {
     const { failures } = await plugin.check(token, { length: 8, lenght: 9 });
     assert.match(failures.join(), /has no input 'lenght'/);
     assert.match((await plugin.check(token, { length: 8, overrideSpecial: "é" })).failures.join(), /ASCII/);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer, type AddressInfo } from "node:net";
 import { reveal, Secret, unknown, Unknown, type Properties } from "../../../provider/wire/values.ts";
 import { vaultUnderTest, type VaultUnderTest } from "../../support/fake-vault.ts";
-import { official, startPlugin, up, type Plugin, type State } from "../../support/plugin.ts";
+import { itOfStandIn, official, startPlugin, up, type Plugin, type State } from "../../support/plugin.ts";
 
 const mountToken = "vault:index/mount:Mount";
 const secretToken = "vault:kv/secretV2:SecretV2";
@@ -94,8 +94,7 @@ describe("the vault plugin", () => {
       assert.equal(await plugin.read(mountToken, state), undefined);
     });
 
-    it("refuses by name what it does not cover", async function () {
-      if (official) this.skip();
+    itOfStandIn("refuses by name what it does not cover", async () => {
       const { failures } = await plugin.check(mountToken, { path: "x", type: "kv", forceNoCache: true, tpye: "kv" });
       assert.match(failures.join("\n"), /does not cover input 'forceNoCache'[^]*has no input 'tpye'/);
       assert.match(
@@ -196,8 +195,7 @@ describe("the vault plugin", () => {
       assert.equal(await plugin.read(secretToken, { id: `${path}/data/app/none`, inputs: {}, outputs: {} }), undefined);
     });
 
-    it("refuses what is not covered or no JSON object, without showing a value", async function () {
-      if (official) this.skip();
+    itOfStandIn("refuses what is not covered or no JSON object, without showing a value", async () => {
       const failures = async (given: Properties): Promise<string> =>
         (await plugin.check(secretToken, { mount: path, name: "x", ...given })).failures.join("\n");
       assert.match(await failures({ dataJsonWo: canary, dataJson: "{}" }), /does not cover input 'dataJsonWo'/);
@@ -255,8 +253,7 @@ describe("the vault plugin", () => {
       await vault.call("PUT", "sys/unseal");
     });
 
-    it("refuses settings that it does not know or cover", async function () {
-      if (official) this.skip();
+    itOfStandIn("refuses settings that it does not know or cover", async () => {
       const { failures } = await plugin.checkConfig({ address: "http://x", skipTlsVerify: "true", adress: "http://y" });
       assert.match(failures.join("\n"), /does not cover the setting 'vault:skipTlsVerify'/);
       assert.match(failures.join("\n"), /no setting 'vault:adress'/);
