@@ -198,11 +198,17 @@ function callsOf(changed: PreviewStep[], rolled: PreviewStep[]): Map<LimitClass,
     if (rollout) add(rollout.limit, 1);
   }
   // Starting, and done: what several secrets have to say at a moment goes out as one message.
-  const notices = new Set(
-    changed.filter(({ urn }) => typeOf(urn) === "rotation:index:Notice").map(({ urn }) => nameOf(urn).split("/").pop()),
-  );
+  const notices = new Set(changed.flatMap((step) => (announces(step) ? [typeOf(step.urn)] : [])));
   if (notices.size > 0) add("slack", notices.size);
   return calls;
+}
+
+/** Whether people are told of a step: of a verification only where it is the end of a rotation. */
+function announces({ urn, oldState, newState }: PreviewStep): boolean {
+  const type = typeOf(urn);
+  if (type === "rotation:index:Verification")
+    return ["window", "forced", "restored"].some((key) => oldState?.inputs?.[key] !== newState?.inputs?.[key]);
+  return type === "rotation:index:Precheck" || type === "rotation:index:Notice";
 }
 
 /** Whether a step issues a credential. */

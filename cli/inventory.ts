@@ -92,12 +92,11 @@ function readRow(name: string, resources: StateResource[], now: Date): Row | und
     ({ outputs }) => typeof outputs?.["generation"] === "number" && typeof outputs["fingerprint"] === "string",
   );
   const verification = part("rotation:index:Verification");
-  const said = part("rotation:index:Notice", "/notice-after")?.inputs;
   const window = text(schedule["window"]);
   const finished =
-    said?.["window"] === window &&
-    said["forced"] === (schedule["generation"] ?? 1) &&
-    verification?.outputs?.["fingerprint"] === material?.outputs?.["fingerprint"];
+    verification?.inputs?.["window"] === window &&
+    verification.inputs["forced"] === (schedule["generation"] ?? 1) &&
+    verification.outputs?.["fingerprint"] === material?.outputs?.["fingerprint"];
   const [application = "", ...rest] = name.split("/");
   const handedOver = component.startsWith("HandedOver");
   const revocation = part("rotation:index:Revocation")?.outputs;

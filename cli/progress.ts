@@ -73,8 +73,8 @@ export class Progress {
 function wordsFor({ op, urn, type, new: state }: EventStep, part: string): string | undefined {
   const outputs = state?.outputs ?? {};
   if (op === "delete") return undefined;
-  if (type === "rotation:index:Precheck") return op === "create" ? undefined : "its consumers are well";
-  if (type === "rotation:index:Notice" && part === "notice-before") return "announced";
+  if (type === "rotation:index:Precheck")
+    return op === "create" ? "announced" : "its consumers are well, and its rotation is announced";
   if (type === "rotation:render:Deploy" || type === "rotation:vercel:Deployment")
     return `${part.replace("rollout-", "")} restarted with it`;
   if (type === "rotation:index:Verification") {

@@ -87,8 +87,8 @@ function future({ inputs, outputs, type }: StateResource, now: Date): number[] {
   look(inputs);
   look(outputs);
   // People are told two weeks before a secret that they must fetch is due.
-  if (type === "rotation:index:Notice" && inputs?.["phase"] === "due") {
-    const soon = Date.parse(String(inputs["dueAt"])) - 14 * 86_400_000;
+  if (type === "rotation:index:Notice") {
+    const soon = Date.parse(String(inputs?.["dueAt"])) - 14 * 86_400_000;
     if (soon > now.getTime()) found.push(soon);
   }
   return found;

@@ -48,7 +48,6 @@ export class HandedOverSecret extends OverlappingSecret {
     new Notice(
       this.part("notice-due"),
       {
-        phase: "due",
         secret: `${application.label}/${secret}`,
         environment,
         window,

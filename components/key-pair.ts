@@ -170,10 +170,6 @@ export class HandedOverKeyPair extends VendorKey {
     const { window, dueAt } = this.schedule;
     const { environment } = application.stack;
     const name = `${application.label}/${secret}`;
-    new Notice(
-      this.part("notice-due"),
-      { phase: "due", secret: name, environment, window, dueAt, forced },
-      { parent: this },
-    );
+    new Notice(this.part("notice-due"), { secret: name, environment, window, dueAt, forced }, { parent: this });
   }
 }

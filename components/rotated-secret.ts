@@ -1,10 +1,9 @@
 // The way of a secret, the same for every kind of material:
-// schedule -> precheck -> notice -> clock -> material -> destinations -> rollouts -> verification -> notice, revocation.
+// schedule -> precheck -> clock -> material -> destinations -> rollouts -> verification -> revocation.
 // Each arrow is an edge of the graph, so a step that fails stops everything behind it.
 import * as pulumi from "@pulumi/pulumi";
 import * as time from "@pulumiverse/time";
 import {
-  Notice,
   Precheck,
   Schedule,
   Verification,
@@ -140,15 +139,20 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
   /** Makes the secret: `make` creates the material, the rest follows. */
   protected build(make: (origin: Origin) => Material): void {
     const { schedule } = this;
-    const about = { secret: `${this.application.label}/${this.secret}`, window: schedule.window, forced: this.#forced };
+    const about = {
+      secret: `${this.application.label}/${this.secret}`,
+      environment: this.application.stack.environment,
+      window: schedule.window,
+      dueAt: schedule.dueAt,
+      forced: this.#forced,
+    };
     const health = [...new Set(this.#args.destinations.flatMap((destination) => destination.health))];
     const precheck = new Precheck(
       this.part("precheck"),
       { ...about, health, backups: this.#backups() },
       { parent: this },
     );
-    const before = this.#notice("before", [precheck]);
-    const options = { parent: this, dependsOn: [before] };
+    const options = { parent: this, dependsOn: [precheck] };
     const clock = new time.Rotating(
       this.part("clock"),
       { rfc3339: schedule.window, rotationDays: this.#args.intervalDays, triggers: { generation: `${this.#forced}` } },
@@ -162,8 +166,19 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       ...(adopted ? { adopted, adoptedGeneration: this.application.stack.adopted[secret]?.generation ?? 1 } : {}),
     });
     const { resources, rollouts } = this.#deliver(material);
-    const verification = this.#verify(material, resources, rollouts, health);
-    this.#notice("after", [verification]);
+    const verification = new Verification(
+      this.part("verification"),
+      {
+        ...{ ...about, ...this.#wentBack(), rollouts, health },
+        value: material.current,
+        fingerprint: material.fingerprint,
+        holds: material.holds,
+        proofs: this.#proofs(),
+        deadlineSeconds: this.application.stack.verificationSeconds,
+        destinations: this.#args.destinations.map(({ label }) => label),
+      },
+      { parent: this, dependsOn: resources },
+    );
     this.#record(material, verification);
     this.registerOutputs({});
   }
@@ -223,41 +238,6 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       before = [resource];
     }
     return ids;
-  }
-
-  #verify(
-    { current, fingerprint, holds }: Material,
-    dependsOn: pulumi.Resource[],
-    rollouts: pulumi.Output<string>[],
-    health: string[],
-  ): Verification {
-    return new Verification(
-      this.part("verification"),
-      {
-        secret: `${this.application.label}/${this.secret}`,
-        value: current,
-        ...{ fingerprint, holds, rollouts },
-        health,
-        proofs: this.#proofs(),
-        deadlineSeconds: this.application.stack.verificationSeconds,
-        destinations: this.#args.destinations.map(({ label }) => label),
-      },
-      { parent: this, dependsOn },
-    );
-  }
-
-  #notice(phase: "before" | "after", dependsOn: pulumi.Resource[]): Notice {
-    const { window, dueAt } = this.schedule;
-    const args = {
-      phase,
-      secret: `${this.application.label}/${this.secret}`,
-      environment: this.application.stack.environment,
-      window,
-      dueAt,
-      forced: this.#forced,
-      ...(phase === "after" ? this.#wentBack() : {}),
-    };
-    return new Notice(this.part(`notice-${phase}`), args, { parent: this, dependsOn });
   }
 
   /** A return to an earlier value changes neither window nor generation asked for, and people are told of it too. */

@@ -7,8 +7,9 @@ import type { LastWords } from "./notify/last-words.ts";
 import type { Settings } from "./settings.ts";
 import { environments } from "./notify/routes.ts";
 import { send } from "./notify/send.ts";
-import type { Line, NoticeKind } from "./notify/message.ts";
-import type { Resource } from "./wire/contract.ts";
+import { sentence, type Line, type NoticeKind } from "./notify/message.ts";
+import { number, text } from "./resources/inputs.ts";
+import type { Properties, Resource } from "./wire/contract.ts";
 
 /** How long the first message waits for other secrets of the run: by then every schedule has been asked. */
 const gatherMilliseconds = 400;
@@ -35,7 +36,7 @@ export class Notices {
   }
 
   /**
-   * The resource, watched: schedules tell which secrets rotate and how grave each is, due notices which of them people
+   * The resource, watched: schedules tell which secrets rotate and how grave each is, reminders which of them people
    * bring, and no message is the last while a step goes on.
    */
   of(resource: Resource): Resource {
@@ -64,15 +65,27 @@ export class Notices {
   #learning(resource: Resource): NonNullable<Resource["check"]> {
     return async (request) => {
       const result = (await resource.check?.(request)) ?? { inputs: request.inputs };
-      const { secret, class: level, window, generation, phase } = result.inputs;
+      const { secret, class: level, window, generation } = result.inputs;
       if (typeof secret !== "string") return result;
-      if (phase === "due") this.#brought.add(secret);
+      if (resource.token === "rotation:index:Notice") this.#brought.add(secret);
       if (resource.token !== "rotation:index:Schedule") return result;
       if (typeof level === "string") this.#classes.set(secret, level);
       const old = request.oldInputs;
       if (!old || old["window"] !== window || old["generation"] !== generation) this.#rotating.add(secret);
       return result;
     };
+  }
+
+  /**
+   * Says one thing of a secret that a resource knows by its inputs: `secret`, `environment`, and as far as they matter
+   * `dueAt`, `forced` and `restored`. What cannot be sent is a warning.
+   */
+  async tell(kind: NoticeKind, inputs: Properties, warn: (message: string) => void): Promise<void> {
+    const [secret, environment] = [text(inputs, "secret"), text(inputs, "environment")];
+    const [dueAt, restored] = [text(inputs, "dueAt"), text(inputs, "restored")];
+    const about = { secret, environment, dueAt, restored, forced: number(inputs, "forced", 1) };
+    const problem = await this.say(kind, secret, environment, sentence(kind, about));
+    if (problem) warn(`The notice about ${secret} could not be sent: ${problem}. The rotation goes on.`);
   }
 
   /**

@@ -57,6 +57,8 @@ export class Precheck extends pulumi.CustomResource {
       forced: number;
       health: string[];
       backups: { mount: string; path: string }[];
+      environment: string;
+      dueAt: string;
       deadlineSeconds?: number;
     }>,
     opts?: pulumi.CustomResourceOptions,
@@ -421,6 +423,12 @@ export interface VerificationArgs {
   deadlineSeconds: number;
   /** Labels of all places that were written before, for the audit trail. */
   destinations: string[];
+  /** Which rotation this is, and what people are told of it. */
+  environment: string;
+  window: string;
+  dueAt: string;
+  forced: number;
+  restored?: string;
 }
 
 export class Verification extends pulumi.CustomResource {
@@ -439,13 +447,11 @@ export class Notice extends pulumi.CustomResource {
   constructor(
     name: string,
     args: Inputs<{
-      phase: "before" | "after" | "due";
       secret: string;
       environment: string;
       window: string;
       forced: number;
       dueAt: string;
-      restored?: string;
     }>,
     opts?: pulumi.CustomResourceOptions,
   ) {

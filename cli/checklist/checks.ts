@@ -162,8 +162,9 @@ export function noTrouble({ records, trail }: Around, hours: number, now: Date, 
 export function noticesSent({ records, trail }: Around, hours: number, now: Date): Seen {
   if (trail.verdict === "unknown") return trail;
   const since = new Date(now.getTime() - hours * 3_600_000).toISOString();
-  const said = records.filter(({ at, event }) => at >= since && (event === "noticed" || event === "completed"));
-  const unsent = said.filter(({ detail = "" }) => detail.includes("could not be sent"));
+  const recent = records.filter(({ at }) => at >= since);
+  const said = recent.filter(({ event }) => event === "noticed" || event === "completed");
+  const unsent = recent.filter(({ detail = "" }) => detail.includes("could not be sent"));
   return unsent.length > 0
     ? { verdict: "bad", said: unsent.map(({ detail = "" }) => detail).join("; ") }
     : { verdict: "good", said: `${said.length} notices` };

@@ -112,13 +112,14 @@ function count(secrets: number): string {
 function callsOf(resources: Resources, name: string): Map<LimitClass, number> {
   const calls = new Map<LimitClass, number>();
   const add = (limit: LimitClass, count: number): void => void calls.set(limit, (calls.get(limit) ?? 0) + count);
-  for (const { type, urn, inputs } of resources.filter((resource) => secretOf(nameOf(resource.urn)) === name)) {
+  for (const { type, inputs } of resources.filter(({ urn }) => secretOf(nameOf(urn)) === name)) {
     for (const [limit, count] of Object.entries(callsByType[type] ?? {})) add(limit as LimitClass, count);
     const rollout = callsByRollout[type];
     if (rollout) add(rollout.limit, 1);
     const issued = type === "rotation:index:Credential" ? callsByKind[String(inputs?.["kind"])] : undefined;
     if (issued) add(issued.limit, issued.made + issued.ended);
-    if (type === "rotation:index:Notice" && !nameOf(urn).endsWith("/notice-due")) add("slack", 1);
+    // That it begins, and that it is done.
+    if (type === "rotation:index:Precheck" || type === "rotation:index:Verification") add("slack", 1);
   }
   return calls;
 }

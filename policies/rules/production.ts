@@ -16,12 +16,12 @@ export interface ReplicasConfig {
 
 const hour = { type: "integer" as const, minimum: 0, maximum: 24 };
 
-/** The schedule to judge, once it is clear that this is production: from the stack's name or configuration, or else from its notices. */
+/** The schedule to judge, once it is clear that this is production: from the stack's name or configuration, or else from its prechecks. */
 export function scheduleIn({ type, name, urn, properties }: Seen, run: Run): ScheduleSeen | undefined {
   const named = urn.startsWith("urn:pulumi:production::") || run.about.environment === "production";
   if (type === types.schedule && named) return run.scheduleOf(name);
-  // A notice follows its schedule and comes before the clock: what stops it stops the rotation.
-  if (type === types.notice && !named && text(properties, "phase") === "before")
+  // A precheck follows its schedule and comes before the clock: what stops it stops the rotation.
+  if (type === types.precheck && !named)
     return text(properties, "environment") === "production" ? run.scheduleOf(name) : undefined;
   return undefined;
 }

@@ -11,7 +11,7 @@ export const types = {
   credential: "rotation:index:Credential",
   verification: "rotation:index:Verification",
   vendorNames: "rotation:index:VendorNames",
-  notice: "rotation:index:Notice",
+  precheck: "rotation:index:Precheck",
   clock: "time:index/rotating:Rotating",
   password: "random:index/randomPassword:RandomPassword",
 } as const;
@@ -53,7 +53,7 @@ export class Run {
   #about: Circumstances;
   readonly #schedules = new Map<string, ScheduleSeen>();
   readonly #grace = new Map<string, number>();
-  #noticed: string | undefined;
+  #environment: string | undefined;
 
   constructor(now: Date, about: Circumstances = {}) {
     this.now = now;
@@ -70,7 +70,7 @@ export class Run {
   }
 
   see({ type, name, properties }: Seen): void {
-    if (type === types.notice) this.#noticed = text(properties, "environment") ?? this.#noticed;
+    if (type === types.precheck) this.#environment = text(properties, "environment") ?? this.#environment;
     if (type === types.overlap || type === types.credential) {
       const hours = number(properties, "graceHours");
       if (hours !== undefined) this.#grace.set(secretOf(name) ?? name, hours);
@@ -98,16 +98,16 @@ export class Run {
     return this.#grace.get(secret);
   }
 
-  /** As the notices say it, which come before any material; else the stack's configuration, else its name. */
+  /** As the prechecks say it, which come before any material; else the stack's configuration, else its name. */
   environmentOf(urn: string): string {
-    return this.#noticed ?? this.#about.environment ?? stackOf(urn);
+    return this.#environment ?? this.#about.environment ?? stackOf(urn);
   }
 }
 
 /** The environment of a whole stack, as a stack policy sees it. */
 export function environmentIn(resources: Seen[], { about: { environment } }: Run): string {
   const run = new Run(new Date(0), { environment });
-  for (const resource of resources) if (resource.type === types.notice) run.see(resource);
+  for (const resource of resources) if (resource.type === types.precheck) run.see(resource);
   return run.environmentOf(resources[0]?.urn ?? "");
 }
 

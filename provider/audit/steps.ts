@@ -2,6 +2,7 @@
 // and names only.
 import { fingerprint } from "../proof.ts";
 import { flag, list, number, text } from "../resources/inputs.ts";
+import { finished } from "../resources/verification.ts";
 import type { Properties } from "../wire/contract.ts";
 import { reveal } from "../wire/values.ts";
 import { before, clock, credential, keySet, overlap, transit, type Said, type Step, type Tell } from "./makers.ts";
@@ -59,7 +60,8 @@ const tells: Record<string, Tell> = {
   "rotation:render:Deploy": rolledOut("deployId"),
   "rotation:vercel:Deployment": rolledOut("deploymentId"),
   "rotation:kubernetes:Restart": rolledOut("revision"),
-  "rotation:index:Verification": ({ inputs, outputs, fact }) => [
+  "rotation:index:Precheck": ({ inputs }) => [{ event: "noticed", key: ["before", ...rotationOf(inputs)].join(" ") }],
+  "rotation:index:Verification": ({ op, oldInputs, inputs, outputs, fact }) => [
     {
       event: "verified",
       key: `${text(inputs, "fingerprint")} ${flag(inputs, "holds") ? "with" : "without"} the previous`,
@@ -68,9 +70,22 @@ const tells: Record<string, Tell> = {
       destinations: list(inputs, "destinations"),
       checks: [...list(outputs, "consumers"), ...list(inputs, "health").map((url) => `well: ${url}`)],
     },
+    ...(finished(inputs, op === "create" ? undefined : oldInputs)
+      ? [
+          {
+            event: "completed" as const,
+            key: ["after", ...rotationOf(inputs)].join(" "),
+            ...(fact.generation ? { generation: fact.generation } : {}),
+            ...(fact.fingerprint ? { to: fact.fingerprint } : {}),
+          },
+        ]
+      : []),
   ],
   "rotation:index:Revocation": revocation,
-  "rotation:index:Notice": notice,
+  "rotation:index:Notice": ({ inputs }) =>
+    text(inputs, "stage") === ""
+      ? []
+      : [{ event: "noticed", key: ["due", text(inputs, "stage"), ...rotationOf(inputs)].join(" ") }],
   "rotation:supabase:LegacyKeys": ({ inputs }) => [
     {
       event: flag(inputs, "enabled") ? "written" : "ended",
@@ -82,7 +97,7 @@ const tells: Record<string, Tell> = {
 
 /** Whether steps of this kind are recorded. */
 export function isAudited(token: string): boolean {
-  return token in tells || token === "rotation:index:Precheck";
+  return token in tells;
 }
 
 /** Entries for one step; none when nothing happened that anybody would ask for. */
@@ -152,19 +167,10 @@ function revocation({ oldOutputs, inputs, outputs }: Step): Said[] {
     : [];
 }
 
-function notice({ inputs, fact }: Step): Said[] {
-  const phase = text(inputs, "phase");
-  if (phase === "due" && text(inputs, "stage") === "") return [];
-  return [
-    {
-      event: phase === "after" ? "completed" : "noticed",
-      key: [phase, text(inputs, "stage"), text(inputs, "window"), number(inputs, "forced", 1), text(inputs, "restored")]
-        .filter((each) => each !== "")
-        .join(" "),
-      ...(phase === "after" && fact.generation ? { generation: fact.generation } : {}),
-      ...(phase === "after" && fact.fingerprint ? { to: fact.fingerprint } : {}),
-    },
-  ];
+/** What tells one rotation of a secret from the next. */
+function rotationOf(inputs: Properties): string[] {
+  const parts = [text(inputs, "window"), String(number(inputs, "forced", 1)), text(inputs, "restored")];
+  return parts.filter((each) => each !== "");
 }
 
 function removed({ token, name, oldOutputs }: Step): Said[] {

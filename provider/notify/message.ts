@@ -42,6 +42,30 @@ const marks: Record<NoticeKind, string> = {
   after: ":white_check_mark:",
 };
 
+/** What a sentence about a secret is made of. */
+export interface About {
+  /** `<application>/<secret>` */
+  secret: string;
+  environment: string;
+  /** RFC 3339; empty where nobody knows. */
+  dueAt: string;
+  /** Which earlier value came back, by whom and when. */
+  restored: string;
+  /** The generation that a person asked for, 1 when nobody did. */
+  forced: number;
+}
+
+/** One line of a message. */
+export function sentence(kind: NoticeKind, { secret, environment, dueAt, restored, forced }: About): string {
+  const head = `${secret} (${environment})`;
+  const due = dueAt.slice(0, 10);
+  if (kind === "restored") return `${head}, ${restored}`;
+  if (kind === "soon" || kind === "overdue")
+    return `${head} ${kind === "soon" ? "is" : "was"} due on ${due}: rotate hand-over ${secret.replace(/^[^/]*\//, "")}`;
+  const asked = forced > 1 ? `, generation ${forced} asked for` : "";
+  return `${head}${asked}${due && kind === "after" ? `, next due ${due}` : ""}`;
+}
+
 /** Lines by kind, the gravest first, each line once. */
 export function sections(lines: readonly Line[]): { kind: NoticeKind; heading: string; lines: string[] }[] {
   return kinds.flatMap((kind) => {

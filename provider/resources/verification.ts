@@ -1,6 +1,8 @@
 // The gate before anything old may end: consumers are well, and prove that they use the value that was just handed out.
+// Then people are told that the rotation is done.
 import type { Properties, Resource } from "../wire/contract.ts";
 import { unhealthy } from "../health.ts";
+import type { Notices } from "../notices.ts";
 import { prove, type ProofSource } from "../proof.ts";
 import { unknown } from "../wire/values.ts";
 import { flag, list, number, required, text } from "./inputs.ts";
@@ -10,10 +12,12 @@ import { flag, list, number, required, text } from "./inputs.ts";
  *
  * Inputs: `secret`, `value` (secret, the current one), `fingerprint`, `holds` (whether consumers should accept the
  * previous value too), `rollouts` (ids that must be live before), `health` (URLs), `proofs` (`ProofSource[]`),
- * `deadlineSeconds`, `destinations` (labels of what was written before, for the audit trail). It runs again when the value, `holds` or what is checked changes.
+ * `deadlineSeconds`, `destinations` (labels of what was written before, for the audit trail), `window`, `forced` and
+ * `restored` (which rotation this is: a change of them is told to people), `environment` and `dueAt` (for what they are
+ * told). It runs again when the value, `holds`, the rotation or what is checked changes.
  * Outputs: `consumers` (for instance `api 2/2`).
  */
-export function verification(): Resource {
+export function verification(notices: Pick<Notices, "tell">): Resource {
   const run = async (inputs: Properties): Promise<Properties> => {
     const seconds = number(inputs, "deadlineSeconds", 60);
     const proofs = list<Properties>(inputs, "proofs") as unknown as ProofSource[];
@@ -34,17 +38,45 @@ export function verification(): Resource {
       );
     return { ...inputs, consumers: proven.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])) };
   };
-  const watched = ["fingerprint", "holds", "health", "proofs"];
+  const tell = async (inputs: Properties, old: Properties | undefined, warn: (message: string) => void) => {
+    const kind = finished(inputs, old);
+    if (kind) await notices.tell(kind, inputs, warn);
+  };
   return {
     token: "rotation:index:Verification",
-    check: ({ inputs }) => ({ inputs, failures: required(inputs, "secret", "value", "fingerprint") }),
+    check: ({ inputs }) => ({ inputs, failures: required(inputs, "secret", "value", "fingerprint", "environment") }),
     diff: ({ oldInputs, inputs }) => ({
-      changed: watched.filter((key) => JSON.stringify(oldInputs[key]) !== JSON.stringify(inputs[key])),
+      changed: [...checked, ...rotation].filter(
+        (key) => JSON.stringify(oldInputs[key]) !== JSON.stringify(inputs[key]),
+      ),
     }),
-    create: async ({ inputs, preview }) => ({
-      id: text(inputs, "secret"),
-      outputs: preview ? { ...inputs, consumers: unknown } : await run(inputs),
-    }),
-    update: async ({ inputs, preview }) => (preview ? { ...inputs, consumers: unknown } : run(inputs)),
+    create: async ({ inputs, preview, log }) => {
+      const id = text(inputs, "secret");
+      if (preview) return { id, outputs: { ...inputs, consumers: unknown } };
+      const outputs = await run(inputs);
+      await tell(inputs, undefined, log.warn);
+      return { id, outputs };
+    },
+    update: async ({ inputs, oldInputs, preview, log }) => {
+      if (preview) return { ...inputs, consumers: unknown };
+      const outputs = await run(inputs);
+      await tell(inputs, oldInputs, log.warn);
+      return outputs;
+    },
   };
+}
+
+const checked = ["fingerprint", "holds", "health", "proofs"];
+const rotation = ["window", "forced", "restored"];
+
+/**
+ * Whether a step of a verification is the end of a rotation or of a return to an earlier value, and not only another
+ * look, as behind the end of a grace period.
+ * @param old its inputs before; undefined at its creation
+ */
+export function finished(inputs: Properties, old: Properties | undefined): "after" | "restored" | undefined {
+  if (old && rotation.every((key) => inputs[key] === old[key])) return undefined;
+  return old && text(inputs, "restored") !== text(old, "restored") && old["window"] === inputs["window"]
+    ? "restored"
+    : "after";
 }

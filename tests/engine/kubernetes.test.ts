@@ -201,7 +201,7 @@ describe("Kubernetes on the real engine", () => {
       "both old pods serve on",
     );
     assert.equal(await restarts("web"), 3, "nothing behind it has begun");
-    assert.ok(!failed.steps.some(({ name }) => name.endsWith("/notice-after")));
+    assert.ok(!failed.steps.some(({ name }) => name.endsWith("/verification")));
 
     const token = await value("api-token", "API_TOKEN");
     await cordon(false);

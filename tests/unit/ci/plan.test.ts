@@ -30,7 +30,7 @@ describe("what a preview says to CI", () => {
       step("delete", schedule, "a/GONE/schedule"),
       step("replace", "random:index/randomPassword:RandomPassword", "a/LONGER/value"),
       step("same", "random:index/randomPassword:RandomPassword", "a/SAME/value"),
-      step("update", "rotation:index:Notice", "a/TOLD/notice-after"),
+      step("update", "rotation:index:Notice", "a/TOLD/notice-due"),
       step(
         "update",
         "rotation:index:Overlap",

@@ -146,7 +146,7 @@ describe("the post-rotation checklist", () => {
   it("finds a notice that could not be sent, and an old value that outlived its grace", async () => {
     assert.equal(noticesSent(around([record(1, 20, "noticed")]), 24, now).verdict, "good");
     assert.equal(
-      noticesSent(around([record(1, 20, "completed", "The notice could not be sent: 500")]), 24, now).verdict,
+      noticesSent(around([record(1, 20, "verified", "The notice could not be sent: 500")]), 24, now).verdict,
       "bad",
     );
     const until = (previousUntil: string): Partial<Row>[] => [{ name: "a/X", previousUntil, why: "" }];

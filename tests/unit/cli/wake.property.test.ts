@@ -29,8 +29,10 @@ function secret(
     { urn: urn("secret-rotation:index:GeneratedSecret", full), type: "secret-rotation:index:GeneratedSecret" },
     resource("rotation:index:Schedule", "schedule", { inputs, outputs: inputs, ...alone }),
     resource("rotation:index:Overlap", "overlap", { inputs: { graceHours: 0 }, outputs: material }),
-    resource("rotation:index:Verification", "verification", { inputs: {}, outputs: { fingerprint: "f" } }),
-    resource("rotation:index:Notice", "notice-after", { inputs: { window: memory.window, forced: 1 } }),
+    resource("rotation:index:Verification", "verification", {
+      inputs: { window: memory.window, forced: 1 },
+      outputs: { fingerprint: "f" },
+    }),
     ...more,
   ];
 }
@@ -154,7 +156,7 @@ describe("wakeAt", () => {
           {
             urn: urn("rotation:index:Notice", "app/A/notice-due"),
             type: "rotation:index:Notice",
-            inputs: { phase: "due", dueAt },
+            inputs: { dueAt },
           },
         ]),
       ),

@@ -97,7 +97,7 @@ describe("production-approved", () => {
   it("says nothing of values that a preview does not know", async () => {
     assert.deepEqual(await judged({}, { declared: rotating({ window: unknown }) }), []);
     assert.deepEqual(
-      await judged({}, { declared: resource(types.notice, "shop/TOKEN/notice-before", { phase: unknown }) }),
+      await judged({}, { declared: resource(types.precheck, "shop/TOKEN/precheck", { environment: unknown }) }),
       [],
     );
   });

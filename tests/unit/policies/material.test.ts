@@ -107,11 +107,11 @@ describe("entropy-by-class", () => {
     ]);
   });
 
-  it("asks for 128 bits in staging, by the stack's name or by its notices", async () => {
+  it("asks for 128 bits in staging, by the stack's name or by its prechecks", async () => {
     assert.deepEqual(await judged("HIGH", 32, "staging"), []);
     assert.match((await judged("HIGH", 31, "staging"))[0] ?? "", /needs 128 for staging/);
-    const notice = resource(types.notice, "shop/TOKEN/notice-before", { phase: "before", environment: "staging" });
-    const after = [schedule("shop/TOKEN"), notice];
+    const precheck = resource(types.precheck, "shop/TOKEN/precheck", { environment: "staging" });
+    const after = [schedule("shop/TOKEN"), precheck];
     assert.deepEqual(await judge(entropy, password("shop/TOKEN", { length: 32, ...hex }), { after }), []);
   });
 

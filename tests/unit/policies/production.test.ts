@@ -5,8 +5,7 @@ import { types } from "../../../policies/rules/run.ts";
 import { actionsSecret, destination, judge, judgeStack, resource, schedule, unknown } from "./harness.ts";
 
 const production = { stack: "production" };
-const notice = (environment: unknown, phase = "before") =>
-  resource(types.notice, "shop/TOKEN/notice-before", { phase, environment });
+const precheck = (environment: unknown) => resource(types.precheck, "shop/TOKEN/precheck", { environment });
 
 describe("production-window", () => {
   it("passes the allowed hours and enough notice, and tighter", async () => {
@@ -31,14 +30,14 @@ describe("production-window", () => {
     assert.equal((await judge(productionWindow, anyHour, { stack: "acme", about })).length, 1);
   });
 
-  it("is for production alone: by the stack's name, or else by the notice before the rotation", async () => {
+  it("is for production alone: by the stack's name, or else by the precheck before the rotation", async () => {
     const anyHour = schedule("shop/TOKEN", { hours: undefined });
     assert.deepEqual(await judge(productionWindow, anyHour, { stack: "staging" }), []);
     const after = [anyHour];
-    assert.deepEqual(await judge(productionWindow, notice("staging"), { after, stack: "acme" }), []);
-    assert.equal((await judge(productionWindow, notice("production"), { after, stack: "acme" })).length, 1);
+    assert.deepEqual(await judge(productionWindow, precheck("staging"), { after, stack: "acme" }), []);
+    assert.equal((await judge(productionWindow, precheck("production"), { after, stack: "acme" })).length, 1);
     // Said once: of the schedule where the name tells it.
-    assert.deepEqual(await judge(productionWindow, notice("production"), { after, ...production }), []);
+    assert.deepEqual(await judge(productionWindow, precheck("production"), { after, ...production }), []);
   });
 
   it("says nothing of values that a preview does not know", async () => {
@@ -47,7 +46,7 @@ describe("production-window", () => {
     const half = schedule("shop/TOKEN", { hours: { from: unknown, to: 6 } });
     assert.deepEqual(await judge(productionWindow, half, production), []);
     const after = [schedule("shop/TOKEN", { hours: undefined })];
-    assert.deepEqual(await judge(productionWindow, notice(unknown), { after }), []);
+    assert.deepEqual(await judge(productionWindow, precheck(unknown), { after }), []);
   });
 
   it("takes hours and notice from the configuration", async () => {
@@ -75,7 +74,7 @@ describe("production-replicas", () => {
     const declared = verification({ consumer: "api", instances: 1 });
     assert.match((await judge(productionReplicas, declared, production))[0] ?? "", /api has 1 instance, .* asks for 2/);
     assert.deepEqual(await judge(productionReplicas, declared), []);
-    assert.equal((await judge(productionReplicas, declared, { after: [notice("production")] })).length, 1);
+    assert.equal((await judge(productionReplicas, declared, { after: [precheck("production")] })).length, 1);
   });
 
   it("says nothing of values that a preview does not know", async () => {
@@ -133,7 +132,7 @@ describe("grace-covers-consumers", () => {
 
   it("is for production alone", async () => {
     assert.deepEqual(await judgeStack(grace, secret(1, actionsSecret)), []);
-    assert.equal((await judgeStack(grace, [...secret(1, actionsSecret), notice("production")])).length, 1);
+    assert.equal((await judgeStack(grace, [...secret(1, actionsSecret), precheck("production")])).length, 1);
   });
 
   it("says nothing of hours that a preview does not know", async () => {

@@ -4,6 +4,8 @@ import { execa } from "execa";
 import { listenForTold } from "../../../ci/told.ts";
 import { Notices } from "../../../provider/notices.ts";
 import { notice } from "../../../provider/resources/notice.ts";
+import { precheck } from "../../../provider/resources/precheck.ts";
+import { verification } from "../../../provider/resources/verification.ts";
 import { Settings } from "../../../provider/settings.ts";
 import type { Properties, Resource } from "../../../provider/wire/contract.ts";
 import { PagerdutySimulator } from "../../../sandbox/simulators/pagerduty.ts";
@@ -15,7 +17,8 @@ const urn = (type: string, name: string): string => `urn:pulumi:staging::secret-
 describe("notices of one run", () => {
   let slack: SlackSimulator;
   let notices: Notices;
-  let resource: Resource;
+  /** What speaks: of a beginning, of an end, and of what a person must fetch. */
+  let speakers: Record<"before" | "after" | "due", Resource>;
   let schedule: Resource;
   const warnings: string[] = [];
   const texts = (): string[] => slack.messages.map(({ payload }) => String(payload["text"]));
@@ -25,7 +28,7 @@ describe("notices of one run", () => {
     const settings = new Settings();
     settings.configure({ slackWebhookUrl: slack.webhookUrl(), now: "2027-03-01T03:00:00Z" });
     notices = new Notices(settings);
-    resource = notices.of(notice(notices, () => settings.now()));
+    listen(settings);
     // A schedule, as far as notices look at one: its inputs are what it decided.
     schedule = notices.of({
       token: "rotation:index:Schedule",
@@ -36,16 +39,29 @@ describe("notices of one run", () => {
   });
   afterEach(() => slack.stop());
 
+  function listen(settings: Settings): void {
+    speakers = {
+      before: notices.of(precheck(() => settings.vault(), notices)),
+      after: notices.of(verification(notices)),
+      due: notices.of(notice(notices, () => settings.now())),
+    };
+  }
   async function decided(secret: string, window: string, before?: string): Promise<void> {
     const inputs = { secret, class: "HIGH", window, generation: 1 };
     const oldInputs = before === undefined ? undefined : { ...inputs, window: before };
     const name = `${secret}/schedule`;
     await schedule.check?.({ urn: urn(schedule.token, name), name, log, inputs, oldInputs });
   }
-  const say = async (phase: string, secret: string, more: Properties = {}, preview = false): Promise<void> => {
-    const name = `${secret}/notice-${phase}`;
+  const say = async (
+    phase: keyof typeof speakers,
+    secret: string,
+    more: Properties = {},
+    preview = false,
+  ): Promise<void> => {
+    const resource = speakers[phase];
+    const name = `${secret}/${phase}`;
     const warn = (message: string): void => void warnings.push(message);
-    const inputs = { phase, secret, environment: "staging", window: "w", forced: 1, dueAt: "2027-04-01", ...more };
+    const inputs = { secret, environment: "staging", window: "w", forced: 1, dueAt: "2027-04-01", ...more };
     await resource.create({ urn: urn(resource.token, name), name, log: { ...log, warn }, inputs, preview, timeout: 0 });
   };
 
@@ -96,9 +112,10 @@ describe("notices of one run", () => {
       });
       const run = async (kind: "due" | "failed" | "after", dueAt: string): Promise<void> => {
         notices = new Notices(settings);
-        resource = notices.of(notice(notices, () => settings.now()));
+        listen(settings);
+        const resource = speakers.due;
         const name = "visapi/C/notice-due";
-        const inputs = { phase: "due", secret: "visapi/C", environment: "staging", window: "w", forced: 1, dueAt };
+        const inputs = { secret: "visapi/C", environment: "staging", window: "w", forced: 1, dueAt };
         const checked = await resource.check?.({
           urn: urn(resource.token, name),
           name,
@@ -121,6 +138,27 @@ describe("notices of one run", () => {
     } finally {
       await pagerduty.stop();
     }
+  });
+
+  it("speak of an end once: not of another look at the same rotation, and of a return as one", async () => {
+    const inputs = {
+      ...{ secret: "visapi/A", environment: "staging", window: "w", forced: 1, dueAt: "2027-04-01", holds: true },
+      ...{ value: "v", fingerprint: "f", restored: "" },
+    };
+    const step = (oldInputs: Properties, more: Properties) => {
+      const [name, outputs] = ["visapi/A/verification", {}];
+      const request = { urn: urn(speakers.after.token, name), name, id: "visapi/A", log, timeout: 0, preview: false };
+      return speakers.after.update?.({ ...request, oldInputs, oldOutputs: outputs, inputs: { ...oldInputs, ...more } });
+    };
+    await step(inputs, { holds: false });
+    await notices.flush(true);
+    assert.deepEqual(texts(), []);
+    await step(inputs, { restored: "generation 1 by bob at 2027-03-01", fingerprint: "g" });
+    await step(inputs, { window: "x", fingerprint: "h" });
+    await notices.flush(true);
+    assert.deepEqual(texts(), [
+      "Secret rotation: went back to an earlier value\n• visapi/A (staging), generation 1 by bob at 2027-03-01\n\nSecret rotation: done and verified\n• visapi/A (staging), next due 2027-04-01",
+    ]);
   });
 
   it("let CI hear who knows of a failure, and of nothing else; the message says where the log is", async () => {
