@@ -151,6 +151,11 @@ export abstract class Simulator<State extends object> {
     await this.started();
   }
 
+  /** As if every window of the limits had ended: whoever measures begins with all of them. */
+  fullLimits(): void {
+    this.#limits?.reset();
+  }
+
   /** The state that a request may see: the current one, or an older one where a fault says so. */
   protected read(request?: FastifyRequest): Readonly<State> {
     const asOf = request && this.#gate?.asOf(request);
