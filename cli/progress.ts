@@ -3,6 +3,8 @@
 import type { EngineEvent, EventStep } from "./engine.ts";
 import { destinationOf, nameOf, secretOf } from "./inventory.ts";
 
+/** What the engine says of a policy that it cut off because a step had failed elsewhere: no cause of anything. */
+const cutOff = /^failed to run remediation: .*context canceled$/;
 const silent = new Set(["same", "read", "refresh", "delete-replaced", "create-replacement"]);
 
 export interface Outcome {
@@ -18,6 +20,7 @@ export class Progress {
   readonly #seen = new Set<string>();
   readonly #touched = new Set<string>();
   readonly #errors: string[] = [];
+  readonly #cutOff: string[] = [];
   #changes: Record<string, number> = {};
 
   constructor(say: (line: string) => void) {
@@ -37,7 +40,8 @@ export class Progress {
   }
 
   get outcome(): Outcome {
-    return { touched: [...this.#touched], errors: [...new Set(this.#errors)], changes: this.#changes };
+    const errors = this.#errors.length > 0 ? this.#errors : this.#cutOff;
+    return { touched: [...this.#touched], errors: [...new Set(errors)], changes: this.#changes };
   }
 
   #done({ op, urn, type, new: state }: EventStep): void {
@@ -58,6 +62,7 @@ export class Progress {
       .trim();
     if (text === "" || /^(update|preview) failed$/.test(text)) return;
     const about = urn ? secretOf(nameOf(urn)) : undefined;
+    if (cutOff.test(text)) return void this.#cutOff.push(text);
     const line = about && !text.includes(about) ? `${about}: ${text}` : text;
     if (severity === "error") this.#errors.push(line);
     this.#once(severity === "info" ? line : `${severity}: ${line}`);
