@@ -4,11 +4,11 @@
 //   stack    `rotate run`: the same writes, with clocks, checks, restarts, verification and checkpoints
 //   by hand  bench/by-hand.sh for one secret after another, and eight at a time with xargs -P
 //   node bootstrap.mjs bench/mass.ts [secrets, default 12] [limits how many times faster than real, default 1] [--write]
-//   node bootstrap.mjs bench/mass.ts 110 --spread
+//   node bootstrap.mjs bench/mass.ts 90 --spread
 // From 31 secrets on Render's limit of 30 writes a minute counts, from 81 on GitHub's of 80. All of the secrets restart one
 // service, so that they are one stack. With --spread they go to Vault, a repository and two of its environments, restart
 // nothing and are run in parts of 15, as services of a larger application are; nobody does that by hand there. GitHub
-// takes 500 writes an hour, so 166 such secrets are the most that fit. Each way begins with all of every limit.
+// keeps 100 secrets of a repository at most, and takes 500 writes an hour. Each way begins with all of every limit.
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

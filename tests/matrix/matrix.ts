@@ -180,7 +180,7 @@ export class Matrix {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
     const { field, gate } = phase === "first run" ? await this.fresh() : await this.settled(phase);
     if (phase !== "first run") {
-      if (phase === "revocation") await this.settle(field);
+      await this.settle(field);
       await field.users.arrive();
       await quiet();
     }
