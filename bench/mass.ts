@@ -166,7 +166,7 @@ const note = (way: string, seconds: number): void => {
   console.error(`${way}: ${seconds.toFixed(1)} s`);
 };
 /** Each way begins with all of every limit. */
-const rest = (): void => {
+const refill = (): void => {
   const { github, render, vercel } = sandbox.simulators;
   for (const simulator of [github, render, vercel]) simulator.fullLimits();
 };
@@ -174,16 +174,16 @@ try {
   await makeStack();
   const first = await rotate("2027-03-01T03:00:00Z");
   console.error(`made in ${first.seconds.toFixed(1)} s`);
-  rest();
+  refill();
   const began = performance.now();
   await bare();
   note("bare calls", (performance.now() - began) / 1000);
-  rest();
+  refill();
   note("`rotate run`, everything due", (await rotate("2027-05-01T03:00:00Z")).seconds);
   if (!spread) {
-    rest();
+    refill();
     note("by hand, one by one", (await byHand(1)).seconds);
-    rest();
+    refill();
     note("by hand, xargs -P 8", (await byHand(8)).seconds);
   }
 } finally {

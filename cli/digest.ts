@@ -1,5 +1,6 @@
 // Digests `pulumi preview --json` into what a person wants to know before a run: which secrets, why, and what it does
 // to whom. Values in a preview read "[secret]", and nothing here looks at them.
+import { finished } from "../provider/resources/finished.ts";
 import { Failure } from "./command.ts";
 import { destinationOf, nameOf, secretOf } from "./inventory.ts";
 import { callsByKind, callsByRollout, callsByType, loads, type LimitClass, type Load } from "./limits.ts";
@@ -206,8 +207,7 @@ function callsOf(changed: PreviewStep[], rolled: PreviewStep[]): Map<LimitClass,
 /** Whether people are told of a step: of a verification only where it is the end of a rotation. */
 function announces({ urn, oldState, newState }: PreviewStep): boolean {
   const type = typeOf(urn);
-  if (type === "rotation:index:Verification")
-    return ["window", "forced", "restored"].some((key) => oldState?.inputs?.[key] !== newState?.inputs?.[key]);
+  if (type === "rotation:index:Verification") return finished(newState?.inputs ?? {}, oldState?.inputs) !== undefined;
   return type === "rotation:index:Precheck" || type === "rotation:index:Notice";
 }
 

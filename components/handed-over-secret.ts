@@ -1,7 +1,6 @@
 // A secret that only a person can fetch: the vendor has no way to make one by a program. The person proves it and
 // stores it with `rotate hand-over`; from there it goes the way of every other secret. The schedule tracks when the
 // next one is due, says so ahead of time, and never rotates by itself.
-import { Notice } from "../provider/sdk.ts";
 import type { Application } from "./application.ts";
 import { handedOver, type Brought } from "./handed-over.ts";
 import { OverlappingSecret, type OverlappingSecretArgs } from "./overlapping-secret.ts";
@@ -43,18 +42,6 @@ export class HandedOverSecret extends OverlappingSecret {
       ...(handed ? { adopted: handed.at } : {}),
     });
     this.make(() => value);
-    const { window, dueAt } = this.schedule;
-    const { environment } = application.stack;
-    new Notice(
-      this.part("notice-due"),
-      {
-        secret: `${application.label}/${secret}`,
-        environment,
-        window,
-        dueAt,
-        forced: handed?.generation ?? 1,
-      },
-      { parent: this },
-    );
+    this.remind();
   }
 }

@@ -2,7 +2,7 @@
 // puts the new key beside the old one, has the vendor accept it, and swaps them; the old one goes after verification and
 // grace, at the vendor first and then in Vault.
 import * as pulumi from "@pulumi/pulumi";
-import { Credential, KeyPair, KeyPairEnd, Notice, Revocation } from "../provider/sdk.ts";
+import { Credential, KeyPair, KeyPairEnd, Revocation } from "../provider/sdk.ts";
 import type { Application } from "./application.ts";
 import type { Destination } from "./destinations/destination.ts";
 import { handedOver, type Brought } from "./handed-over.ts";
@@ -167,9 +167,6 @@ export class HandedOverKeyPair extends VendorKey {
       ...(handed ? { adopted: handed.at } : {}),
     });
     this.make(value);
-    const { window, dueAt } = this.schedule;
-    const { environment } = application.stack;
-    const name = `${application.label}/${secret}`;
-    new Notice(this.part("notice-due"), { secret: name, environment, window, dueAt, forced }, { parent: this });
+    this.remind();
   }
 }

@@ -4,6 +4,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as time from "@pulumiverse/time";
 import {
+  Notice,
   Precheck,
   Schedule,
   Verification,
@@ -139,13 +140,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
   /** Makes the secret: `make` creates the material, the rest follows. */
   protected build(make: (origin: Origin) => Material): void {
     const { schedule } = this;
-    const about = {
-      secret: `${this.application.label}/${this.secret}`,
-      environment: this.application.stack.environment,
-      window: schedule.window,
-      dueAt: schedule.dueAt,
-      forced: this.#forced,
-    };
+    const about = this.#about();
     const health = [...new Set(this.#args.destinations.flatMap((destination) => destination.health))];
     const precheck = new Precheck(
       this.part("precheck"),
@@ -181,6 +176,22 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     );
     this.#record(material, verification);
     this.registerOutputs({});
+  }
+
+  /** Which rotation this is, and what people are told of it. */
+  #about() {
+    return {
+      secret: `${this.application.label}/${this.secret}`,
+      environment: this.application.stack.environment,
+      window: this.schedule.window,
+      dueAt: this.schedule.dueAt,
+      forced: this.#forced,
+    };
+  }
+
+  /** Has people told ahead of time of what only they can fetch. */
+  protected remind(): void {
+    new Notice(this.part("notice-due"), this.#about(), { parent: this });
   }
 
   #backups(): { mount: string; path: string }[] {

@@ -2,7 +2,7 @@
 // and names only.
 import { fingerprint } from "../proof.ts";
 import { flag, list, number, text } from "../resources/inputs.ts";
-import { finished } from "../resources/verification.ts";
+import { finished } from "../resources/finished.ts";
 import type { Properties } from "../wire/contract.ts";
 import { reveal } from "../wire/values.ts";
 import { before, clock, credential, keySet, overlap, transit, type Said, type Step, type Tell } from "./makers.ts";

@@ -1,5 +1,5 @@
-// Looks, before anything of a rotation happens, whether the consumers are well, and then tells people that it begins: a
-// rotation on top of an outage makes it harder to see which of the two broke the service.
+// Looks, before anything of a rotation happens, whether the consumers are well: a rotation on top of an outage makes it
+// harder to see which of the two broke the service. Then people are told that it begins.
 import type { Properties, Resource } from "../wire/contract.ts";
 import { unrestorable, type Kept, type Versions } from "../backup.ts";
 import { unhealthy } from "../health.ts";

@@ -5,6 +5,7 @@ import { unhealthy } from "../health.ts";
 import type { Notices } from "../notices.ts";
 import { prove, type ProofSource } from "../proof.ts";
 import { unknown } from "../wire/values.ts";
+import { finished, rotation } from "./finished.ts";
 import { flag, list, number, required, text } from "./inputs.ts";
 
 /**
@@ -67,16 +68,3 @@ export function verification(notices: Pick<Notices, "tell">): Resource {
 }
 
 const checked = ["fingerprint", "holds", "health", "proofs"];
-const rotation = ["window", "forced", "restored"];
-
-/**
- * Whether a step of a verification is the end of a rotation or of a return to an earlier value, and not only another
- * look, as behind the end of a grace period.
- * @param old its inputs before; undefined at its creation
- */
-export function finished(inputs: Properties, old: Properties | undefined): "after" | "restored" | undefined {
-  if (old && rotation.every((key) => inputs[key] === old[key])) return undefined;
-  return old && text(inputs, "restored") !== text(old, "restored") && old["window"] === inputs["window"]
-    ? "restored"
-    : "after";
-}

@@ -89,15 +89,15 @@ export class Matrix {
     return { field, gate: this.#gate };
   }
 
-  /** The world at hand; a new one has been through its first run. */
-  async settled(phase?: Phase): Promise<{ field: Field; gate: LeakGate }> {
+  /** The world at hand; a new one has been through its first run, and before revocations through a rotation. */
+  async current(phase?: Phase): Promise<{ field: Field; gate: LeakGate }> {
     if (this.#field && this.#gate) return { field: this.#field, gate: this.#gate };
     const { field, gate } = await this.fresh();
     const run = await field.run([]);
     if (run.code !== 0) throw new Error(`the first run failed without any fault:\n${run.output}`);
-    await this.settle(field);
     await field.users.arrive();
     if (phase === "revocation") {
+      await this.settle(field);
       // There must be something to end.
       const rotation = await field.run([], [], { now: field.world.later(this.of.days) });
       if (rotation.code !== 0) throw new Error(`the rotation failed without any fault:\n${rotation.output}`);
@@ -178,7 +178,7 @@ export class Matrix {
 
   async #batch(phase: Phase): Promise<void> {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
-    const { field, gate } = phase === "first run" ? await this.fresh() : await this.settled(phase);
+    const { field, gate } = phase === "first run" ? await this.fresh() : await this.current(phase);
     if (phase !== "first run") {
       await this.settle(field);
       await field.users.arrive();

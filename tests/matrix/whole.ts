@@ -134,7 +134,7 @@ function killConsumers(field: Field, text: string): void {
 /** A settled world with users, and the rotation of everything that comes next. */
 async function rotation(matrix: Matrix): Promise<{ field: Field; gate: LeakGate; next: Attempt }> {
   const { of } = matrix;
-  const { field, gate } = await matrix.settled();
+  const { field, gate } = await matrix.current();
   await matrix.settle(field);
   await field.users.arrive();
   await quiet();
@@ -145,7 +145,7 @@ async function rotation(matrix: Matrix): Promise<{ field: Field; gate: LeakGate;
 
 /** Tries each in a rotation of everything. */
 export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Promise<void> {
-  const { field: first } = await matrix.settled();
+  const { field: first } = await matrix.current();
   for (const { what, vendor, around, expectRefused = false } of wholes(matrix.of, first.proxies.vendors)) {
     if (!only.test(what) || Date.now() > until) continue;
     await matrix.whole(what, vendor, async () => {
