@@ -2,6 +2,7 @@
 //   npm run matrix                                  all of it; hours
 //   npm run matrix -- --minutes 30                  as much as fits, some of everything
 //   npm run matrix -- --rounds 1                    every call once
+//   npm run matrix -- --continue                    what no earlier run, whose results are there, found to come right
 //   npm run matrix -- --only 'vault .* kill engine' cells whose name matches
 //   npm run matrix -- --phases rotation,revocation  of: first run, rotation, revocation
 //   npm run matrix -- --most 1                      one fault at a time (default 8, of which 2 kills and 1 time-out)
@@ -15,7 +16,7 @@ import { intelliflow } from "./applications/intelliflow.ts";
 import { visapi } from "./applications/visapi.ts";
 import { phases, type Phase } from "./cells.ts";
 import { Matrix } from "./matrix.ts";
-import { drawTable } from "./report.ts";
+import { drawTable, isRight, rightBefore } from "./report.ts";
 import { wholeRuns } from "./whole.ts";
 
 const { values } = parseArgs({
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     program: { type: "string" },
     out: { type: "string", default: join(repository, ".matrix") },
     "whole-runs": { type: "boolean", default: false },
+    continue: { type: "boolean", default: false },
     table: { type: "boolean", default: false },
   },
 });
@@ -67,6 +69,7 @@ const matrix = new Matrix({
   most: number("most"),
   kills: number("kills"),
   hangs: 1,
+  ...(values.continue ? { right: rightBefore(values.out) } : {}),
   log,
 });
 let stopping = false;
@@ -88,5 +91,4 @@ try {
   const table = await drawTable(values.out, values.table ? join(repository, "docs", "fault-matrix.md") : undefined);
   console.log(table);
 }
-const wrong = matrix.results.filter(({ runs, refused, leaked }) => runs === null || refused.length || leaked.length);
-process.exitCode = wrong.length ? 1 : 0;
+process.exitCode = matrix.results.every(isRight) ? 0 : 1;

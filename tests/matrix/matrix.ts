@@ -10,6 +10,7 @@ import type { ApplicationName } from "../../sandbox/environment.ts";
 import type { UnderTest } from "./applications/under-test.ts";
 import { kinds, nameOf, type NamedCall } from "./calls.ts";
 import { Field } from "./field.ts";
+import { cellInWords } from "./report.ts";
 
 export interface MatrixOptions extends BatchLimits {
   /** Whose rotation is disturbed. */
@@ -20,6 +21,8 @@ export interface MatrixOptions extends BatchLimits {
   only: RegExp;
   /** Rounds: how many kinds of each call are tried. @default all */
   rounds?: number;
+  /** Cells that need no further try, as `cellInWords` tells. @default none */
+  right?: ReadonlySet<string>;
   /** How often a cell is tried whose call does not come. @default 2 */
   tries?: number;
   /** No batch begins after this moment, milliseconds since the epoch. */
@@ -56,6 +59,8 @@ export class Matrix {
   readonly results: Result[] = [];
   readonly missed: Cell[] = [];
   readonly recordings: Recording[] = [];
+  /** Cells of the plan that came right before. */
+  before = 0;
   worlds = 0;
   runs = 0;
   requests = 0;
@@ -154,9 +159,17 @@ export class Matrix {
         perCall.set(id, (perCall.get(id) ?? 0) + 1);
         return (perCall.get(id) ?? 0) <= rounds;
       });
-      this.#waiting.set(phase, planned);
-      this.#options.log(`${phase}: ${distinct(calls).length} calls, ${planned.length} cells`);
+      const waiting = planned.filter((cell) => !this.#options.right?.has(cellInWords(this.#of(cell))));
+      this.before += planned.length - waiting.length;
+      this.#waiting.set(phase, waiting);
+      const before = waiting.length < planned.length ? `, ${waiting.length} of them to be tried` : "";
+      this.#options.log(`${phase}: ${distinct(calls).length} calls, ${planned.length} cells${before}`);
     }
+  }
+
+  /** What makes a cell this one and no other. */
+  #of({ phase, name, occurrence, kind }: Cell): Pick<Result, "application" | "phase" | "call" | "kind"> {
+    return { application: this.of.application, phase, call: `${name} #${occurrence}`, kind };
   }
 
   /** Tries what waits until nothing does, or time is up. */
@@ -222,11 +235,8 @@ export class Matrix {
     else
       for (const cell of met)
         this.results.push({
-          application: this.of.application,
-          phase,
+          ...this.#of(cell),
           vendor: cell.vendor,
-          call: `${cell.name} #${cell.occurrence}`,
-          kind: cell.kind,
           runs: runs ?? null,
           shared: met.length,
           ...{ problems: [...problems, ...mended], refused, leaked, seconds: seconds / met.length },
@@ -278,7 +288,7 @@ export class Matrix {
     const requests = this.requests + (this.#field?.users.requests ?? 0);
     const file = join(out, this.#name);
     const values = this.#gate?.count ?? 0;
-    const planned = results.length + missed.length + this.waiting;
+    const planned = this.before + results.length + missed.length + this.waiting;
     const whole = {
       application: this.of.application,
       program: program ?? "",

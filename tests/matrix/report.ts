@@ -1,5 +1,5 @@
 // The summary of everything that was tried: one table by fault, one by server, one of whole runs, and what did not hold.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { format } from "prettier";
@@ -36,9 +36,7 @@ const byHand = "## Beside this command";
  * @returns the report, Markdown
  */
 export async function drawTable(out: string, file: string | undefined): Promise<string> {
-  const files = readdirSync(out)
-    .filter((name) => /^results-.*\.json$/.test(name))
-    .map((name) => JSON.parse(readFileSync(join(out, name), "utf8")) as File);
+  const files = filesOf(out);
   const results = unique(files.flatMap((each) => each.results));
   const sum = (pick: (each: File) => number): number => files.reduce((total, each) => total + pick(each), 0);
   const cells = results.filter(({ phase }) => phase !== "whole run");
@@ -117,13 +115,38 @@ export async function drawTable(out: string, file: string | undefined): Promise<
   return text;
 }
 
-function nameOf({ application, phase, call, kind }: Result): string {
+/** All results of a folder, the oldest first. */
+function filesOf(out: string): File[] {
+  return readdirSync(out)
+    .filter((name) => /^results-.*\.json$/.test(name))
+    .map((name) => join(out, name))
+    .sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs)
+    .map((path) => JSON.parse(readFileSync(path, "utf8")) as File);
+}
+
+/** What an earlier run, whose results a folder has, found to come right; as `cellInWords` tells. */
+export function rightBefore(out: string): Set<string> {
+  const results = existsSync(out) ? unique(filesOf(out).flatMap((each) => each.results)) : [];
+  return new Set(results.filter(isRight).map(cellInWords));
+}
+
+export function isRight({ runs, refused, leaked }: Result): boolean {
+  return runs !== null && !refused.length && !leaked.length;
+}
+
+/** A cell, or what lasts for a whole run, in words. */
+export function cellInWords({
+  application,
+  phase,
+  call,
+  kind,
+}: Pick<Result, "application" | "phase" | "call" | "kind">): string {
   return `${application}: ${phase}, ${call}, ${kind}`;
 }
 
 /** The last try of a cell counts. */
 function unique(results: Result[]): Result[] {
-  return [...new Map(results.map((result) => [nameOf(result), result])).values()];
+  return [...new Map(results.map((result) => [cellInWords(result), result])).values()];
 }
 
 function group(results: Result[], by: (result: Result) => string, order?: readonly string[]): Map<string, Counts> {
@@ -159,10 +182,10 @@ function runsInWords(runs: number): string {
 }
 
 function troubles(results: Result[]): string[] {
-  const bad = results.filter(({ runs, refused, leaked }) => runs === null || refused.length || leaked.length);
+  const bad = results.filter((result) => !isRight(result));
   if (!bad.length) return ["Nothing."];
   return bad.map(
-    ({ problems, refused, leaked, ...cell }) =>
-      `- ${nameOf({ ...cell, problems, refused, leaked })}: ${[...problems, ...refused.slice(0, 2), ...leaked.slice(0, 2)].join("; ").slice(0, 400)}`,
+    (result) =>
+      `- ${cellInWords(result)}: ${[...result.problems, ...result.refused.slice(0, 2), ...result.leaked.slice(0, 2)].join("; ").slice(0, 400)}`,
   );
 }
