@@ -41,10 +41,13 @@ if (!existsSync(node)) {
   );
   process.exit(1);
 }
+const lean = `--import=${new URL("components/lean-start.mjs", import.meta.url).href}`;
+const options = process.env.NODE_OPTIONS ?? "";
 const env = {
   // Compiled code is kept, which spares every start a good part of its time.
   NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node"),
   ...process.env,
+  NODE_OPTIONS: options.includes(lean) ? options : `${options} ${lean}`.trim(),
   PATH: dirname(node) + delimiter + process.env.PATH,
 };
 const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, file), ...args], {

@@ -1,4 +1,5 @@
 // The pack's constructor: hands the rules to CrossGuard. What they judge, and by what, is in `rules/`.
+import { flushCompileCache } from "node:module";
 import { PolicyPack, type ResourceValidationPolicy, type StackValidationPolicy } from "@pulumi/policy";
 import { rules } from "./rules/all.ts";
 import { onStack } from "./engine.ts";
@@ -15,6 +16,9 @@ new PolicyPack("secret-rotation", {
   enforcementLevel: "mandatory",
   policies: rules.map((rule): ResourceValidationPolicy | StackValidationPolicy => policyOf(rule, run)),
 });
+
+// The engine ends a pack without asking, and Node keeps compiled code only when a process ends by itself.
+flushCompileCache();
 
 /** A mistake in the environment is told in one line, without a trace through the host of the pack. */
 function begin(): Run {

@@ -1,4 +1,5 @@
 // The thin adapter between `Provider` and the engine's gRPC protocol.
+import { flushCompileCache } from "node:module";
 import grpc from "@grpc/grpc-js";
 import pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
@@ -174,6 +175,8 @@ export async function serve(provider: Provider, engineAddress = process.argv[2])
     );
   });
   process.stdout.write(`${port}\n`);
+  // The engine ends a plugin without asking, and Node keeps compiled code only when a process ends by itself.
+  flushCompileCache();
 }
 
 function unary<Request, Response>(handle: Handler<Request, Response>): grpc.handleUnaryCall<never, never> {

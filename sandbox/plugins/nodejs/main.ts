@@ -7,7 +7,7 @@ import pb from "@pulumi/pulumi/proto/language_pb.js";
 import pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import emptypb from "google-protobuf/google/protobuf/empty_pb.js";
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
-import { createRequire } from "node:module";
+import { createRequire, flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { connect } from "../../../provider/wire/engine.ts";
 
@@ -142,6 +142,8 @@ connect(engineAddress || undefined, () => process.exit(1));
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;
   process.stdout.write(`${port}\n`);
+  // The engine ends a plugin without asking, and Node keeps compiled code only when a process ends by itself.
+  flushCompileCache();
 });
 process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");

@@ -1,0 +1,22 @@
+// Loaded before everything else of a program and of the policy pack (bootstrap.mjs). @pulumi/pulumi (3.270.0) makes
+// ready, whenever it is loaded, to serialize functions: npm's package manager, TypeScript, and a debugger's session that
+// hears of every script ("runtime/closure"); and a pack is loaded with ts-node, whatever it is written in. That is half
+// of a start's processor time and a third of its memory, for dynamic providers and for packs that must be compiled, of
+// which there are none here.
+import { registerHooks } from "node:module";
+import { fileURLToPath } from "node:url";
+
+const script = /@pulumi\/pulumi\/cmd\/(run|run-policy-pack)\//.exec(process.argv[1] ?? "")?.[1];
+const pack = fileURLToPath(new URL("../policies", import.meta.url));
+const spared = [
+  ...(script ? [/\/closure\/(codePaths|serializeClosure|v8Hooks)$/] : []),
+  ...(script === "run-policy-pack" && process.argv.includes(pack) ? [/^typescript$/, /\bts-node(@[\d.]+)?$/] : []),
+];
+
+if (spared.length)
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      spared.some((name) => name.test(specifier)) && context.parentURL?.includes("/@pulumi/pulumi/")
+        ? { url: new URL("./lean-stub.cjs", import.meta.url).href, format: "commonjs", shortCircuit: true }
+        : next(specifier, context),
+  });
