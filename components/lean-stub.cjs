@@ -6,6 +6,7 @@ const refuse = () => {
     "This project serializes no functions, so it has no dynamic providers: write a resource in provider/resources/, or take components/lean-start.mjs out of bootstrap.mjs.",
   );
 };
+const nothing = () => undefined;
 module.exports = {
   __esModule: true,
   // runtime/closure
@@ -15,5 +16,9 @@ module.exports = {
   isInitializedAsync: () => Promise.resolve(),
   // typescript, ts-node
   version: "0.0.0",
-  register: () => undefined,
+  register: nothing,
+  // cmd/run/tracing
+  start: nothing,
+  stop: nothing,
+  newSpan: () => ({ addEvent: nothing, setAttribute: nothing, end: nothing }),
 };
