@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const [file, ...args] = process.argv.slice(2);
@@ -41,7 +41,7 @@ if (!existsSync(node)) {
   );
   process.exit(1);
 }
-const lean = `--import=${new URL("components/lean-start.mjs", import.meta.url).href}`;
+const lean = `--import=${pathToFileURL(join(root, "components", "lean-start.mjs")).href}`;
 const options = process.env.NODE_OPTIONS ?? "";
 const env = {
   // Compiled code is kept, which spares every start a good part of its time.

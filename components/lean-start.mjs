@@ -4,7 +4,7 @@
 // looked up in source maps, which nothing here has; and a program loads what traces it, asked or not. Together that is
 // half of a start's processor time and a third of its memory.
 import { registerHooks } from "node:module";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, URL } from "node:url";
 
 const script = /@pulumi\/pulumi\/cmd\/(run|run-policy-pack)\//.exec(process.argv[1] ?? "")?.[1];
 const pack = fileURLToPath(new URL("../policies", import.meta.url));
