@@ -1,6 +1,6 @@
 // A secret that is nothing but randomness, made by us: signing keys, tokens between our own services.
 import * as pulumi from "@pulumi/pulumi";
-import * as random from "@pulumi/random";
+import { RandomPassword, type RandomPasswordArgs } from "@pulumi/random/randomPassword.js";
 import type { Application } from "./application.ts";
 import { OverlappingSecret, type OverlappingSecretArgs } from "./overlapping-secret.ts";
 
@@ -14,7 +14,7 @@ export interface GeneratedSecretArgs extends OverlappingSecretArgs {
 
 const alphabets: Record<
   Format,
-  Pick<random.RandomPasswordArgs, "lower" | "upper" | "numeric" | "special" | "overrideSpecial">
+  Pick<RandomPasswordArgs, "lower" | "upper" | "numeric" | "special" | "overrideSpecial">
 > = {
   // Of the random resources only RandomPassword keeps the value out of its plain id; digits and a to f make it hex.
   hex: { lower: false, upper: false, numeric: true, special: true, overrideSpecial: "abcdef" },
@@ -37,7 +37,7 @@ export class GeneratedSecret extends OverlappingSecret {
     const length = application.stack.halfLength ? Math.max(least, Math.ceil(args.length / 2)) : args.length;
     this.make(
       ({ keepers, options }) =>
-        new random.RandomPassword(this.part("value"), { length, ...alphabets[args.format], keepers }, options).result,
+        new RandomPassword(this.part("value"), { length, ...alphabets[args.format], keepers }, options).result,
     );
   }
 }

@@ -3,6 +3,9 @@
 // is half of the program's processor time and a sixth of the state, which self-managed backends write anew at every
 // step; and it puts the paths of the machine into the state, so that a run from another folder writes every resource
 // once more. Names and URNs say where a resource comes from, so none of it is recorded. (bench/engine.ts measures it.)
+//
+// For the same reason a provider's resources are imported from their own files: whoever imports a provider's package from
+// an ES module loads all of its resources.
 import * as pulumi from "@pulumi/pulumi";
 import debuggable from "@pulumi/pulumi/runtime/debuggable.js";
 

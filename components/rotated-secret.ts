@@ -2,7 +2,7 @@
 // schedule -> precheck -> clock -> material -> destinations -> rollouts -> verification -> revocation.
 // Each arrow is an edge of the graph, so a step that fails stops everything behind it.
 import * as pulumi from "@pulumi/pulumi";
-import * as time from "@pulumiverse/time";
+import { Rotating } from "@pulumiverse/time/rotating.js";
 import {
   Notice,
   Precheck,
@@ -148,7 +148,7 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       { parent: this },
     );
     const options = { parent: this, dependsOn: [precheck] };
-    const clock = new time.Rotating(
+    const clock = new Rotating(
       this.part("clock"),
       { rfc3339: schedule.window, rotationDays: this.#args.intervalDays, triggers: { generation: `${this.#forced}` } },
       options,
@@ -156,8 +156,9 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
     const keepers = { window: clock.rfc3339, generation: `${this.#forced}` };
     const { secret, forced } = about;
     const adopted = this.#adopted();
+    const proofs = this.#proofs();
     const material = make({
-      ...{ keepers, secret, forced, proofs: this.#proofs(), options },
+      ...{ keepers, secret, forced, proofs, options },
       ...(adopted ? { adopted, adoptedGeneration: this.application.stack.adopted[secret]?.generation ?? 1 } : {}),
     });
     const { resources, rollouts } = this.#deliver(material);
@@ -165,10 +166,10 @@ export abstract class RotatedSecret extends pulumi.ComponentResource {
       this.part("verification"),
       {
         ...{ ...about, ...this.#wentBack(), rollouts, health },
-        value: material.current,
+        ...(proofs.length ? { value: material.current } : {}),
         fingerprint: material.fingerprint,
         holds: material.holds,
-        proofs: this.#proofs(),
+        proofs,
         deadlineSeconds: this.application.stack.verificationSeconds,
         destinations: this.#args.destinations.map(({ label }) => label),
       },

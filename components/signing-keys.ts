@@ -1,7 +1,7 @@
 // Keys that sign tokens: the next one is published before it signs, and old ones stay published until the last token
 // that they signed is no longer valid. Signers read the private key from Vault, verifiers read the JWKS.
 import * as pulumi from "@pulumi/pulumi";
-import * as vault from "@pulumi/vault";
+import { SecretV2 } from "@pulumi/vault/kv/secretV2.js";
 import { KeySet } from "../provider/sdk.ts";
 import type { Application } from "./application.ts";
 import type { Delivery, Destination } from "./destinations/destination.ts";
@@ -113,7 +113,7 @@ function validated(name: string, args: SigningKeysArgs): Terms {
 
 function inVault(mount: string, path: string): JwksDestination["publish"] {
   return (jwks, { part, options }) => [
-    new vault.kv.SecretV2(part("vault-jwks"), { mount, name: path, dataJson: pulumi.jsonStringify({ jwks }) }, options),
+    new SecretV2(part("vault-jwks"), { mount, name: path, dataJson: pulumi.jsonStringify({ jwks }) }, options),
   ];
 }
 
@@ -147,7 +147,7 @@ function publication(
       };
       const { window, generation, part, options } = delivery;
       const data = { generation: pulumi.interpolate`${generation}`, window, "managed-by": "secret-rotation" };
-      const entry = new vault.kv.SecretV2(
+      const entry = new SecretV2(
         part("vault"),
         { mount, name: path, dataJson: pulumi.secret(pulumi.jsonStringify(fields)), customMetadata: { data } },
         // `first` destinations come with nothing to wait for.

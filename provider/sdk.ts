@@ -414,7 +414,8 @@ export class KubernetesRestart extends pulumi.CustomResource {
 
 export interface VerificationArgs {
   secret: string;
-  value: string;
+  /** Only where something proves it. */
+  value?: string;
   fingerprint: string;
   holds: boolean;
   rollouts: string[];
@@ -437,7 +438,7 @@ export class Verification extends pulumi.CustomResource {
     super(
       "rotation:index:Verification",
       name,
-      { ...args, value: pulumi.secret(args.value), consumers: undefined },
+      { ...args, ...(args.value === undefined ? {} : { value: pulumi.secret(args.value) }), consumers: undefined },
       opts,
     );
   }

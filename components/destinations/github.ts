@@ -1,5 +1,6 @@
 // GitHub Actions secrets, of a repository or of one of its deployment environments.
-import * as github from "@pulumi/github";
+import { ActionsEnvironmentSecret } from "@pulumi/github/actionsEnvironmentSecret.js";
+import { ActionsSecret } from "@pulumi/github/actionsSecret.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Destination } from "./destination.ts";
 
@@ -35,12 +36,12 @@ export function githubActions({ repository, name, environment }: GithubArgs): De
           `The GitHub secret is named "${secretName}"; use letters, digits and "_", no digit first, and not GITHUB_...`,
         );
       const resource = environment
-        ? new github.ActionsEnvironmentSecret(
+        ? new ActionsEnvironmentSecret(
             part(`github-${environment}`),
             { repository, environment, secretName, value: current },
             options,
           )
-        : new github.ActionsSecret(part("github"), { repository, secretName, value: current }, options);
+        : new ActionsSecret(part("github"), { repository, secretName, value: current }, options);
       return { resources: [resource] };
     },
   };

@@ -1,6 +1,6 @@
 // A JWKS document as a ConfigMap: it is public, pods read it as a file, and Kubernetes brings mounted files up to date
 // within a minute, so that no verifier has to be restarted for a new key.
-import * as k8s from "@pulumi/kubernetes";
+import { ConfigMap } from "@pulumi/kubernetes/core/v1/configMap.js";
 import { shaped } from "../stack.ts";
 import type { JwksDestination } from "../signing-keys.ts";
 import { ownMetadata, type KubernetesCluster } from "./kubernetes.ts";
@@ -21,7 +21,7 @@ export function jwksConfigMap({ cluster, namespace, name, key = "jwks.json" }: J
   return {
     label: `kubernetes:${namespace}/${name}`,
     publish: (jwks, { application, secret, part, options }) => [
-      new k8s.core.v1.ConfigMap(
+      new ConfigMap(
         part(`kubernetes-${namespace}-${name}`),
         {
           metadata: ownMetadata(namespace, name, `${application}/${secret}`),

@@ -1,5 +1,7 @@
 // Kubernetes: a Secret of its own for each rotated secret, and rolling restarts of the Deployments that read it.
-import * as k8s from "@pulumi/kubernetes";
+import { Secret } from "@pulumi/kubernetes/core/v1/secret.js";
+import { Provider } from "@pulumi/kubernetes/provider.js";
+import type { types } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { KubernetesRestart, type ProofSource } from "../../provider/sdk.ts";
 import { shaped, type Environment } from "../stack.ts";
@@ -20,7 +22,7 @@ export class KubernetesCluster {
   readonly label: string;
   readonly context: string | undefined;
   readonly environment: Environment;
-  readonly provider: k8s.Provider;
+  readonly provider: Provider;
   /** Who has which Secret. */
   readonly #secrets = new Map<string, string>();
 
@@ -31,7 +33,7 @@ export class KubernetesCluster {
     this.label = label;
     this.environment = environment;
     this.context = context ?? rotation.get("kubeContext") ?? process.env["ROTATION_KUBE_CONTEXT"];
-    this.provider = new k8s.Provider(label, {
+    this.provider = new Provider(label, {
       ...(given === undefined ? {} : { kubeconfig: pulumi.secret(given) }),
       ...(this.context ? { context: this.context } : {}),
       // Another path or context is still this cluster: without this everything in it would be replaced.
@@ -182,7 +184,7 @@ export function kubernetesSecret(args: KubernetesSecretArgs): Destination {
       };
       for (const each of Object.keys(entries))
         shaped(each, /^[-._a-zA-Z0-9]{1,253}$/, `A key of the Kubernetes Secret ${namespace}/${name}`, "JWT_SECRET");
-      const resource = new k8s.core.v1.Secret(
+      const resource = new Secret(
         part(`kubernetes-${namespace}-${name}`),
         {
           metadata: ownMetadata(namespace, name, `${application}/${secret}`),
@@ -210,7 +212,7 @@ export function kubernetesSecret(args: KubernetesSecretArgs): Destination {
 export const manager = "secret-rotation";
 
 /** Of an object whose content is ours. @param secret `<application>/<secret>` */
-export function ownMetadata(namespace: string, name: string, secret: string): k8s.types.input.meta.v1.ObjectMeta {
+export function ownMetadata(namespace: string, name: string, secret: string): types.input.meta.v1.ObjectMeta {
   return {
     name,
     namespace,
@@ -231,7 +233,7 @@ function inBase64(entries: Record<string, string>): Record<string, string> {
 }
 
 /** When we last changed one of our keys, by the API server's clock; empty in previews that cannot know. */
-function writtenAt(metadata: k8s.types.output.meta.v1.ObjectMeta | undefined, name: string): string {
+function writtenAt(metadata: types.output.meta.v1.ObjectMeta | undefined, name: string): string {
   const times = (metadata?.managedFields ?? []).filter((entry) => entry.manager === manager).map(({ time }) => time);
   const last = times.sort().at(-1);
   if (last !== undefined || pulumi.runtime.isDryRun()) return last ?? "";

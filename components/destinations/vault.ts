@@ -1,6 +1,6 @@
 // Vault KV v2, the system of record: written first, so that a value exists there before anyone uses it.
 import * as pulumi from "@pulumi/pulumi";
-import * as vault from "@pulumi/vault";
+import { SecretV2 } from "@pulumi/vault/kv/secretV2.js";
 import { managedBy } from "../../provider/backup.ts";
 import type { Destination } from "./destination.ts";
 
@@ -26,7 +26,7 @@ export function vaultKv({ mount = "secret", path, fields = (value) => ({ value }
     proofs: () => [],
     entries: (application, secret) => [{ mount, path: path ?? `${application}/${secret}` }],
     deliver: ({ application, secret, current, generation, window, part, options }) => {
-      const entry = new vault.kv.SecretV2(
+      const entry = new SecretV2(
         part("vault"),
         {
           mount,

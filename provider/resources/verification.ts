@@ -11,12 +11,13 @@ import { flag, list, number, required, text } from "./inputs.ts";
 /**
  * `rotation:index:Verification`
  *
- * Inputs: `secret`, `value` (secret, the current one), `fingerprint`, `holds` (whether consumers should accept the
+ * Inputs: `secret`, `value` (secret, the current one; needed where something proves it), `fingerprint`, `holds` (whether consumers should accept the
  * previous value too), `rollouts` (ids that must be live before), `health` (URLs), `proofs` (`ProofSource[]`),
  * `deadlineSeconds`, `destinations` (labels of what was written before, for the audit trail), `window`, `forced` and
  * `restored` (which rotation this is: a change of them is told to people), `environment` and `dueAt` (for what they are
  * told). It runs again when the value, `holds`, the rotation or what is checked changes.
- * Outputs: `consumers` (for instance `api 2/2`).
+ * Outputs: `fingerprint` (of what is verified) and `consumers` (for instance `api 2/2`). The inputs are not said again:
+ * the engine writes all of a state at every step.
  */
 export function verification(notices: Pick<Notices, "tell">): Resource {
   const run = async (inputs: Properties): Promise<Properties> => {
@@ -37,7 +38,10 @@ export function verification(notices: Pick<Notices, "tell">): Resource {
       throw new Error(
         `${text(inputs, "secret")} is handed out but not proven in use: ${problems.join("; ")}. The old value stays valid. Mend the consumer and run again; nothing is rotated twice.`,
       );
-    return { ...inputs, consumers: proven.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])) };
+    return {
+      fingerprint: inputs["fingerprint"],
+      consumers: proven.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
+    };
   };
   const tell = async (inputs: Properties, old: Properties | undefined, warn: (message: string) => void) => {
     const kind = finished(inputs, old);
@@ -45,7 +49,14 @@ export function verification(notices: Pick<Notices, "tell">): Resource {
   };
   return {
     token: "rotation:index:Verification",
-    check: ({ inputs }) => ({ inputs, failures: required(inputs, "secret", "value", "fingerprint", "environment") }),
+    check: ({ inputs }) => ({
+      inputs,
+      failures: required(
+        inputs,
+        ...["secret", "fingerprint", "environment"],
+        ...(list(inputs, "proofs").length ? ["value"] : []),
+      ),
+    }),
     diff: ({ oldInputs, inputs }) => ({
       changed: [...checked, ...rotation].filter(
         (key) => JSON.stringify(oldInputs[key]) !== JSON.stringify(inputs[key]),
@@ -53,18 +64,22 @@ export function verification(notices: Pick<Notices, "tell">): Resource {
     }),
     create: async ({ inputs, preview, log }) => {
       const id = text(inputs, "secret");
-      if (preview) return { id, outputs: { ...inputs, consumers: unknown } };
+      if (preview) return { id, outputs: planned(inputs) };
       const outputs = await run(inputs);
       await tell(inputs, undefined, log.warn);
       return { id, outputs };
     },
     update: async ({ inputs, oldInputs, preview, log }) => {
-      if (preview) return { ...inputs, consumers: unknown };
+      if (preview) return planned(inputs);
       const outputs = await run(inputs);
       await tell(inputs, oldInputs, log.warn);
       return outputs;
     },
   };
+}
+
+function planned({ fingerprint }: Properties): Properties {
+  return { fingerprint, consumers: unknown };
 }
 
 const checked = ["fingerprint", "holds", "health", "proofs"];
