@@ -1,6 +1,6 @@
 // Two ACL users of Redis. A user's password is known to Redis by its SHA-256 only, and only that is sent.
 import { createHash } from "node:crypto";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { list, text } from "../resources/inputs.ts";
 import type { Failure, Log, Properties } from "../wire/contract.ts";
 import type { CredentialKind, Issue, Issued, Users } from "./kind.ts";
@@ -163,7 +163,9 @@ function withAdmin<T>(args: Properties, work: (admin: Redis) => Promise<T>): Pro
 
 /** @throws with Redis's words alone: its client's errors carry the arguments of AUTH */
 export async function withRedis<T>(url: string, who: string, work: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(url, {
+  // Loaded by whoever has a Redis, and not at each start of the provider.
+  const client = await import("ioredis");
+  const redis = new client.Redis(url, {
     lazyConnect: true,
     connectionName: "secret-rotation",
     connectTimeout: 10_000,

@@ -1,5 +1,4 @@
 // Notices by SMTP. The address of the server holds its password, so it never appears in an error.
-import nodemailer from "nodemailer";
 
 export interface Mail {
   /** `smtp://user:password@host:587` (STARTTLS where offered) or `smtps://…:465`. */
@@ -18,6 +17,8 @@ export async function mail(
 ): Promise<string | undefined> {
   const limits = { connectionTimeout: ms, greetingTimeout: ms, socketTimeout: ms, dnsTimeout: ms };
   try {
+    // Loaded by whoever has mail sent, and not at each start of the provider.
+    const { default: nodemailer } = await import("nodemailer");
     const transport = nodemailer.createTransport({ url: server, ...limits });
     try {
       await transport.sendMail({ from, to, subject: title, text });
