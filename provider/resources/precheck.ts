@@ -12,7 +12,7 @@ import { list, number, required, text } from "./inputs.ts";
  * Inputs: `secret`, `window` and `forced` (what makes it run), `health` (URLs that must answer 2xx),
  * `deadlineSeconds`, `backups` (`{mount, path}[]` in Vault whose current version must be restorable, `../backup.ts`),
  * `environment` and `dueAt` (for what people are told). What one run has to say goes out as one message.
- * The first time, when no consumer has the secret yet, nothing is asked. No outputs.
+ * The first time, when no consumer has the secret yet, nothing is asked.
  */
 export function precheck(vault: () => Versions, notices: Pick<Notices, "tell">): Resource {
   return {
@@ -23,10 +23,10 @@ export function precheck(vault: () => Versions, notices: Pick<Notices, "tell">):
     }),
     create: async ({ inputs, preview, log }) => {
       if (!preview) await notices.tell("before", inputs, log.warn);
-      return { id: text(inputs, "secret"), outputs: {} };
+      return { id: text(inputs, "secret"), outputs: inputs };
     },
     update: async ({ inputs, preview, log }) => {
-      if (preview) return {};
+      if (preview) return inputs;
       const seconds = number(inputs, "deadlineSeconds", 15);
       const ill = (await Promise.all(list(inputs, "health").map((url) => unhealthy(url, seconds)))).filter(
         (said) => said !== undefined,
@@ -44,7 +44,7 @@ export function precheck(vault: () => Versions, notices: Pick<Notices, "tell">):
           `${text(inputs, "secret")} is not rotated, since what it replaces could not be restored: ${lost.join("; ")}. Nothing was changed. Mend that and run again.`,
         );
       await notices.tell("before", inputs, log.warn);
-      return {};
+      return inputs;
     },
   };
 }

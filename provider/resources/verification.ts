@@ -16,8 +16,8 @@ import { flag, list, number, required, text } from "./inputs.ts";
  * `deadlineSeconds`, `destinations` (labels of what was written before, for the audit trail), `window`, `forced` and
  * `restored` (which rotation this is: a change of them is told to people), `environment` and `dueAt` (for what they are
  * told). It runs again when the value, `holds`, the rotation or what is checked changes.
- * Outputs: `fingerprint` (of what is verified) and `consumers` (for instance `api 2/2`). The inputs are not said again:
- * the engine writes all of a state at every step.
+ * Outputs: the inputs but for the value (of a finished step, a policy pack is shown the outputs alone), and `consumers`
+ * (for instance `api 2/2`).
  */
 export function verification(notices: Pick<Notices, "tell">): Resource {
   const run = async (inputs: Properties): Promise<Properties> => {
@@ -38,10 +38,10 @@ export function verification(notices: Pick<Notices, "tell">): Resource {
       throw new Error(
         `${text(inputs, "secret")} is handed out but not proven in use: ${problems.join("; ")}. The old value stays valid. Mend the consumer and run again; nothing is rotated twice.`,
       );
-    return {
-      fingerprint: inputs["fingerprint"],
-      consumers: proven.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
-    };
+    return said(
+      inputs,
+      proven.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])),
+    );
   };
   const tell = async (inputs: Properties, old: Properties | undefined, warn: (message: string) => void) => {
     const kind = finished(inputs, old);
@@ -64,13 +64,13 @@ export function verification(notices: Pick<Notices, "tell">): Resource {
     }),
     create: async ({ inputs, preview, log }) => {
       const id = text(inputs, "secret");
-      if (preview) return { id, outputs: planned(inputs) };
+      if (preview) return { id, outputs: said(inputs, unknown) };
       const outputs = await run(inputs);
       await tell(inputs, undefined, log.warn);
       return { id, outputs };
     },
     update: async ({ inputs, oldInputs, preview, log }) => {
-      if (preview) return planned(inputs);
+      if (preview) return said(inputs, unknown);
       const outputs = await run(inputs);
       await tell(inputs, oldInputs, log.warn);
       return outputs;
@@ -78,8 +78,8 @@ export function verification(notices: Pick<Notices, "tell">): Resource {
   };
 }
 
-function planned({ fingerprint }: Properties): Properties {
-  return { fingerprint, consumers: unknown };
+function said(inputs: Properties, consumers: Properties[string]): Properties {
+  return { ...Object.fromEntries(Object.entries(inputs).filter(([key]) => key !== "value")), consumers };
 }
 
 const checked = ["fingerprint", "holds", "health", "proofs"];
