@@ -4,14 +4,18 @@
 // looked up in source maps, which nothing here has; and a program loads what traces it, asked or not. Together that is
 // half of a start's processor time and a third of its memory.
 import { registerHooks } from "node:module";
+import { resolve } from "node:path";
 import { fileURLToPath, URL } from "node:url";
 
-const script = /@pulumi\/pulumi\/cmd\/(run|run-policy-pack)\//.exec(process.argv[1] ?? "")?.[1];
+// By its folder or its file: hosts name it either way.
+const script = /@pulumi\/pulumi\/cmd\/(run|run-policy-pack)(\/|$)/.exec(process.argv[1] ?? "")?.[1];
 const pack = fileURLToPath(new URL("../policies", import.meta.url));
 const spared = [
   ...(script ? [/\/closure\/(codePaths|serializeClosure|v8Hooks)$/, /^source-map-support\/register$/] : []),
   ...(script === "run" && !process.argv.some((each) => each.startsWith("--tracing")) ? [/^\.\/tracing$/] : []),
-  ...(script === "run-policy-pack" && process.argv.includes(pack) ? [/^typescript$/, /\bts-node(@[\d.]+)?$/] : []),
+  ...(script === "run-policy-pack" && process.argv.some((each) => resolve(each) === pack)
+    ? [/^typescript$/, /\bts-node(@[\d.]+)?$/]
+    : []),
 ];
 
 if (spared.length)

@@ -16,11 +16,17 @@ describe("a lean start", () => {
   after(() => rmSync(dir, { recursive: true, force: true }));
 
   /** Runs a text where the SDK's own `cmd/<name>` would be. */
-  function run(name: "run" | "run-policy-pack" | "other", text: string, args: string[] = [], hooks = true) {
+  function run(
+    name: "run" | "run-policy-pack" | "other",
+    text: string,
+    args: string[] = [],
+    hooks = true,
+    by = (file: string) => file,
+  ) {
     const script = join(dir, "@pulumi", "pulumi", "cmd", name, "index.js");
     mkdirSync(dirname(script), { recursive: true });
     writeFileSync(script, text.replaceAll("SDK", JSON.stringify(sdk).slice(1, -1)));
-    const ran = spawnSync(process.execPath, [...(hooks ? [`--import=${lean}`] : []), script, ...args], {
+    const ran = spawnSync(process.execPath, [...(hooks ? [`--import=${lean}`] : []), by(script), ...args], {
       cwd: dir,
       encoding: "utf8",
       env: { ...process.env, NODE_OPTIONS: "" },
@@ -39,6 +45,7 @@ describe("a lean start", () => {
     assert.equal(run("run", program).trim(), "");
     assert.equal(run("run", program, [], false).trim(), "closure arborist typescript");
     assert.equal(run("other", program).trim(), "closure arborist typescript");
+    assert.equal(run("run", program, [], true, dirname).trim(), "");
   });
 
   it("runs a program without source maps and tracing, unless it is traced", () => {
@@ -54,6 +61,7 @@ describe("a lean start", () => {
   it("loads this pack without a compiler, and any other with one", () => {
     const pack = `require("SDK/tsutils.js").typeScriptRequireStrings(); ${loaded}`;
     assert.equal(run("run-policy-pack", pack, [join(repository, "policies")]).trim(), "");
+    assert.equal(run("run-policy-pack", pack, [`${repository}/./policies/`]).trim(), "");
     assert.equal(run("run-policy-pack", pack, [dir]).trim(), "typescript");
   });
 
