@@ -1,4 +1,6 @@
-// What a plugin asks of the engine that started it: to show what it says, and whether it is still there.
+// What a plugin has to do with the engine that started it: where it listens, what is to be shown, and whether the engine
+// is still there.
+import { flushCompileCache } from "node:module";
 import { createConnection } from "node:net";
 import grpc from "@grpc/grpc-js";
 import engineGrpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
@@ -32,6 +34,13 @@ export function connect(address: string | undefined, gone: () => void): EngineLo
       );
     },
   };
+}
+
+/** Tells the engine where this plugin listens, which is what it waits for. */
+export function listening(port: number): void {
+  process.stdout.write(`${port}\n`);
+  // The engine ends a plugin without asking, and Node keeps compiled code only when a process ends by itself.
+  flushCompileCache();
 }
 
 /** A connection that ends and is refused from then on is an engine that ended: both are on one machine. */

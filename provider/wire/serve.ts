@@ -1,12 +1,11 @@
 // The thin adapter between `Provider` and the engine's gRPC protocol.
-import { flushCompileCache } from "node:module";
 import grpc from "@grpc/grpc-js";
 import pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerGrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import emptypb from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Failure, Log, Provider, Resource } from "./contract.ts";
-import { connect } from "./engine.ts";
+import { connect, listening } from "./engine.ts";
 import { decode, encode, same, secretsIn, type Properties } from "./values.ts";
 
 type Handler<Request, Response> = (request: Request) => Promise<Response> | Response;
@@ -174,9 +173,7 @@ export async function serve(provider: Provider, engineAddress = process.argv[2])
       error ? reject(error) : resolve(bound),
     );
   });
-  process.stdout.write(`${port}\n`);
-  // The engine ends a plugin without asking, and Node keeps compiled code only when a process ends by itself.
-  flushCompileCache();
+  listening(port);
 }
 
 function unary<Request, Response>(handle: Handler<Request, Response>): grpc.handleUnaryCall<never, never> {

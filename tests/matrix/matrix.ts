@@ -6,11 +6,10 @@ import { join } from "node:path";
 import { LeakGate } from "../support/leaks.ts";
 import { attempt, dueAt, generationsOf, type Outcome } from "./batch.ts";
 import { cellsOf, distinct, takeBatch, type BatchLimits, type Cell, type Phase } from "./cells.ts";
-import type { ApplicationName } from "../../sandbox/environment.ts";
 import type { UnderTest } from "./applications/under-test.ts";
 import { kinds, nameOf, type NamedCall } from "./calls.ts";
 import { Field } from "./field.ts";
-import { cellInWords } from "./report.ts";
+import { cellInWords, isRight, type CellName, type Result } from "./results.ts";
 
 export interface MatrixOptions extends BatchLimits {
   /** Whose rotation is disturbed. */
@@ -30,24 +29,6 @@ export interface MatrixOptions extends BatchLimits {
   /** Where results and failures are written. */
   out: string;
   log: (line: string) => void;
-}
-
-/** What is kept of a cell. */
-export interface Result {
-  application: ApplicationName;
-  phase: Phase | "whole run";
-  vendor: string;
-  call: string;
-  /** A fault at a call, or "whole run". */
-  kind: string;
-  /** Runs behind the fault until everything held; null: never. */
-  runs: number | null;
-  /** Cells that shared its batch, itself included. */
-  shared: number;
-  problems: string[];
-  refused: string[];
-  leaked: string[];
-  seconds: number;
 }
 
 export interface Recording {
@@ -168,7 +149,7 @@ export class Matrix {
   }
 
   /** What makes a cell this one and no other. */
-  #of({ phase, name, occurrence, kind }: Cell): Pick<Result, "application" | "phase" | "call" | "kind"> {
+  #of({ phase, name, occurrence, kind }: Cell): CellName {
     return { application: this.of.application, phase, call: `${name} #${occurrence}`, kind };
   }
 
@@ -216,7 +197,7 @@ export class Matrix {
   async keep(phase: Phase, cells: readonly Cell[], outcome: Outcome): Promise<void> {
     const { log, out, tries = 2 } = this.#options;
     const { met, missed, runs, problems, mended, refused, leaked, seconds, broken, said } = outcome;
-    const bad = runs === undefined || refused.length > 0 || leaked.length > 0;
+    const bad = !isRight(outcome);
     log(
       `${phase}: ${met.length} of ${cells.length} met, ${broken} runs with faults, ${runs ?? "never"} after, ${seconds.toFixed(0)} s` +
         (mended.length ? `; mended by a further run: ${mended.join("; ")}` : "") +
@@ -257,7 +238,7 @@ export class Matrix {
       return;
     }
     const { runs, problems, mended, refused, leaked, seconds, said } = outcome;
-    const bad = runs === undefined || refused.length > 0 || leaked.length > 0;
+    const bad = !isRight(outcome);
     const troubles = [...problems, ...mended, ...refused.slice(0, 3), ...leaked.slice(0, 3)];
     log(
       `${what}: ${runs ?? "never"} after, ${seconds.toFixed(0)} s${troubles.length ? `; ${troubles.join("; ")}` : ""}`,

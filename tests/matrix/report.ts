@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { format } from "prettier";
 import { kinds } from "./calls.ts";
 import { distinctNames } from "./names.ts";
-import type { Result } from "./matrix.ts";
+import { cellInWords, isRight, type Result } from "./results.ts";
 
 interface File {
   application: string;
@@ -128,20 +128,6 @@ function filesOf(out: string): File[] {
 export function rightBefore(out: string): Set<string> {
   const results = existsSync(out) ? unique(filesOf(out).flatMap((each) => each.results)) : [];
   return new Set(results.filter(isRight).map(cellInWords));
-}
-
-export function isRight({ runs, refused, leaked }: Result): boolean {
-  return runs !== null && !refused.length && !leaked.length;
-}
-
-/** A cell, or what lasts for a whole run, in words. */
-export function cellInWords({
-  application,
-  phase,
-  call,
-  kind,
-}: Pick<Result, "application" | "phase" | "call" | "kind">): string {
-  return `${application}: ${phase}, ${call}, ${kind}`;
 }
 
 /** The last try of a cell counts. */

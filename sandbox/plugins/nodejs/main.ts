@@ -7,9 +7,9 @@ import pb from "@pulumi/pulumi/proto/language_pb.js";
 import pluginpb from "@pulumi/pulumi/proto/plugin_pb.js";
 import emptypb from "google-protobuf/google/protobuf/empty_pb.js";
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
-import { createRequire, flushCompileCache } from "node:module";
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import { connect } from "../../../provider/wire/engine.ts";
+import { connect, listening } from "../../../provider/wire/engine.ts";
 
 /** `cmd/run` ends with this code after it has shown its error itself (pulumi/pulumi `sdk/nodejs/cmd/run/index.ts`). */
 const alreadyReported = 32;
@@ -141,9 +141,7 @@ server.addService(languageGrpc.LanguageRuntimeService, handlers);
 connect(engineAddress || undefined, () => process.exit(1));
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;
-  process.stdout.write(`${port}\n`);
-  // The engine ends a plugin without asking, and Node keeps compiled code only when a process ends by itself.
-  flushCompileCache();
+  listening(port);
 });
 process.on("exit", () => {
   for (const child of children) child.kill("SIGKILL");
