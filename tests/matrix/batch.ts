@@ -31,7 +31,7 @@ export interface Outcome {
 
 export interface Attempt {
   cells: Cell[];
-  /** RFC 3339: the time of the first run; each later one is six minutes later. */
+  /** RFC 3339: the time of the first run. */
   now: string;
   /** Secrets that are due, `<application>/<secret>`. */
   due: ReadonlySet<string>;
@@ -49,6 +49,8 @@ export interface Attempt {
 }
 
 const mostRuns = 4;
+/** Between two runs: twenty of them are through before a grace period of an hour. */
+const betweenRunsMs = 2 * 60_000;
 /** Users who are at a consumer that is killed see it; that is no fault of a rotation. */
 export interface Watching {
   gate: LeakGate;
@@ -63,7 +65,7 @@ export async function attempt(
   const started = Date.now();
   // What failed before is nobody's here.
   field.users.take();
-  const later = (runs: number): string => new Date(Date.parse(now) + runs * 360_000).toISOString();
+  const later = (runs: number): string => new Date(Date.parse(now) + runs * betweenRunsMs).toISOString();
   let waiting: Armed[] = [...cells];
   const met = new Set<Armed>();
   let runs = 0;

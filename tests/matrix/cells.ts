@@ -12,8 +12,8 @@ export interface Cell extends Armed {
   vendor: string;
   /** Tried before without having been met. */
   misses: number;
-  /** Shared a batch with others that did not converge, and is tried by itself. */
-  alone: boolean;
+  /** Cells that are tried with each other alone: halves of a batch that did not come right. */
+  group?: number;
 }
 
 /** Calls of one name beyond this one are repetitions: polling, and proofs by each instance. */
@@ -53,7 +53,7 @@ export function cellsOf(phase: Phase, calls: readonly NamedCall[]): Cell[] {
         .map((kind) => ({ kind, hash: hashOf(`${phase} ${name} ${call.occurrence} ${kind}`) }))
         .sort((a, b) => a.hash - b.hash)
         .map(({ kind, hash }, round) => ({
-          cell: { phase, vendor: call.vendor, name, occurrence: call.occurrence, kind, misses: 0, alone: false },
+          cell: { phase, vendor: call.vendor, name, occurrence: call.occurrence, kind, misses: 0 },
           round,
           hash,
         }));
@@ -81,12 +81,15 @@ export function takeBatch(
   const batch: Cell[] = [];
   const [first] = waiting;
   if (!first) return batch;
-  if (first.alone) return waiting.splice(0, 1);
+  if (first.group !== undefined) {
+    const end = waiting.findIndex(({ group }) => group !== first.group);
+    return waiting.splice(0, end < 0 ? waiting.length : end);
+  }
   for (let index = 0; index < waiting.length && batch.length < most;) {
     const cell = waiting[index] as Cell;
     const count = (test: (other: Cell) => boolean): number => batch.filter(test).length;
     const fits =
-      !cell.alone &&
+      cell.group === undefined &&
       cell.phase === first.phase &&
       count(({ name }) => name === cell.name) === 0 &&
       count(({ vendor }) => vendor === cell.vendor) < perVendor &&

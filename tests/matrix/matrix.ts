@@ -48,6 +48,7 @@ export class Matrix {
   readonly #options: MatrixOptions;
   readonly #waiting = new Map<Phase, Cell[]>();
   readonly #name = `results-${randomUUID().slice(0, 8)}.json`;
+  #groups = 0;
   #field: Field | undefined;
   #gate: LeakGate | undefined;
 
@@ -193,7 +194,7 @@ export class Matrix {
     await this.keep(phase, cells, outcome);
   }
 
-  /** Notes what came of a batch, and puts back what was not met or has to be tried alone. */
+  /** Notes what came of a batch, and puts back what was not met, and in halves what did not come right together. */
   async keep(phase: Phase, cells: readonly Cell[], outcome: Outcome): Promise<void> {
     const { log, out, tries = 2 } = this.#options;
     const { met, missed, runs, problems, mended, refused, leaked, seconds, broken, said } = outcome;
@@ -212,7 +213,7 @@ export class Matrix {
     for (const cell of missed)
       if (++cell.misses < tries) queue?.push(cell);
       else this.missed.push(cell);
-    if (bad && met.length > 1) queue?.unshift(...met.map((cell) => ({ ...cell, alone: true })));
+    if (bad && met.length > 1) queue?.unshift(...this.#halves(met));
     else
       for (const cell of met)
         this.results.push({
@@ -224,6 +225,14 @@ export class Matrix {
         });
     // What did not come right would be held against the cells after it.
     if (runs === undefined || leaked.length) await this.close();
+  }
+
+  #halves(cells: readonly Cell[]): Cell[] {
+    const middle = Math.ceil(cells.length / 2);
+    return [cells.slice(0, middle), cells.slice(middle)].flatMap((half) => {
+      const group = ++this.#groups;
+      return half.map((cell) => ({ ...cell, group }));
+    });
   }
 
   /** Tries one thing that lasts for a whole run. */
