@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { format } from "prettier";
 import { kinds } from "./calls.ts";
 import { distinctNames } from "./names.ts";
-import { cellInWords, isRight, type Result } from "./results.ts";
+import { cellInWords, isRight, type CellName, type Result } from "./results.ts";
 
 interface File {
-  application: string;
+  application: CellName["application"];
   program: string;
   planned: number;
   worlds: number;
@@ -16,7 +16,7 @@ interface File {
   requests: number;
   values: number;
   results: Result[];
-  missed: { name: string; occurrence: number; kind: string; phase: string }[];
+  missed: { name: string; occurrence: number; kind: string; phase: CellName["phase"] }[];
   recordings: { phase: string; calls: string[] }[];
 }
 
@@ -59,6 +59,7 @@ export async function drawTable(out: string, file: string | undefined): Promise<
     "",
     `${cells.length} cells at ${touched} of ${calls} recorded calls (${planned} planned in one pass over all of them), ${sum((each) => each.runs)} runs in ${sum((each) => each.worlds)} worlds,`,
     `${sum((each) => each.requests)} requests of users meanwhile, ${sum((each) => each.values)} values searched for; ${cpus().length} cores.`,
+    `Of ${unmet(files, cells)} more cells the call did not come in two tries: not every run asks as often as the recorded one.`,
     "",
     "## By fault",
     "",
@@ -133,6 +134,17 @@ export function rightBefore(out: string): Set<string> {
 /** The last try of a cell counts. */
 function unique(results: Result[]): Result[] {
   return [...new Map(results.map((result) => [cellInWords(result), result])).values()];
+}
+
+/** Cells that were armed twice without their call coming, and never tried. */
+function unmet(files: File[], tried: Result[]): number {
+  const known = new Set(tried.map(cellInWords));
+  const missed = files.flatMap(({ application, missed }) =>
+    missed.map(({ name, occurrence, ...rest }) =>
+      cellInWords({ application, ...rest, call: `${name} #${occurrence}` }),
+    ),
+  );
+  return new Set(missed.filter((cell) => !known.has(cell))).size;
 }
 
 function group(results: Result[], by: (result: Result) => string, order?: readonly string[]): Map<string, Counts> {
