@@ -67,7 +67,8 @@ export async function propose(
   const content = readFileSync(file).toString("base64");
   const branch = `rotation/${stack}-${context.runId}`;
   const base = "main";
-  const title = `Keep the request to rotate ${secrets.join(", ")} in ${stack}`;
+  const what = secrets.length > 3 ? `${secrets.length} secrets` : secrets.join(", ");
+  const title = `Keep the request to rotate ${what} in ${stack}`;
   const head = await repository.call<{ object: { sha: string } }>("GET", `/git/ref/heads/${base}`, `find ${base}`);
   await repository.call("POST", "/git/refs", `make the branch ${branch}`, {
     body: { ref: `refs/heads/${branch}`, sha: head.body.object.sha },

@@ -1,9 +1,11 @@
 // Rotates a stack in CI: preview, refusals, approvals, and then exactly what was previewed.
 //   ci/rotate.ts --stack production [--secret JWT_SECRET --reason "..."] [--mode emergency]
+//   ci/rotate.ts --stack production --secret all --reason "..." --mode emergency
 // One script, so that no step of a workflow can be left out: it reads the approvals itself, of the run it is in.
 import { digest, type Preview } from "../cli/digest.ts";
 import { AuditedEngine } from "../cli/audit.ts";
 import type { Engine } from "../cli/engine.ts";
+import { makeable } from "../cli/force.ts";
 import { readInventory } from "../cli/inventory.ts";
 import { Progress } from "../cli/progress.ts";
 import { sign, variable } from "../policies/approval.ts";
@@ -41,7 +43,11 @@ async function main(): Promise<void> {
   // A request is recorded in the audit trail before it is written down, as the commands do it.
   if (onGithub(env)) env["ROTATION_RUN_BY"] = readContext(env).by;
   const engine = new AuditedEngine({ env, now, say }, stack);
-  const targets = resolveTargets(secret, await engine.state());
+  const state = await engine.state();
+  const targets =
+    mode && secret.trim() === "all"
+      ? makeable(readInventory(state, now)).map(({ name }) => name)
+      : resolveTargets(secret, state);
   const asked: Asked = {
     reason,
     by: onGithub(env) ? readContext(env).by : (process.env["USER"] ?? "unknown"),
@@ -51,7 +57,7 @@ async function main(): Promise<void> {
   const production = await isProduction(engine, stack);
   const environments = production ? needed[mode ?? "production"] : [];
   if (targets.length && environments.length) await approved(environments, env);
-  if (targets.length) await raise(engine, await engine.state(), targets, asked, mode === "emergency");
+  if (targets.length) await raise(engine, state, targets, asked, mode === "emergency");
 
   const preview = (await engine.preview(targets)) as Preview;
   addSummary(env, stackPlan(stack, preview));

@@ -57,6 +57,11 @@ export function isConstant({ handling }: Row): boolean {
   return handling.startsWith("a constant");
 }
 
+/** What "everything" means in an emergency: secrets that a program can make. */
+export function makeable(rows: readonly Row[]): Row[] {
+  return rows.filter((row) => !row.handedOver && !isConstant(row));
+}
+
 /**
  * Raises the generation by one, unless a raised one still waits to be followed: repeating a command that was killed
  * finishes it and does not rotate twice.

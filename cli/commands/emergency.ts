@@ -1,6 +1,6 @@
 // `rotate emergency`: a new value now, and the end of the old one; of one secret, or of everything in one run.
 import { exits, given, UsageError, type Call, type Command, type Exit } from "../command.ts";
-import { firstAsked, force, forcible, isConstant, isDone, reasonOf, type Entry } from "../force.ts";
+import { firstAsked, force, forcible, isDone, makeable, reasonOf, type Entry } from "../force.ts";
 import type { Row } from "../inventory.ts";
 import { endOwnTokens } from "../own-tokens.ts";
 import { inventory, one } from "../secrets.ts";
@@ -69,7 +69,7 @@ async function everything(call: Call, rows: Row[], given: string): Promise<Exit>
   const { engine, io, options } = call;
   const reason = `${given} (everything)`;
   const entries = await engine.config<Entry>("forced");
-  const ours = rows.filter((row) => !row.handedOver && !isConstant(row));
+  const ours = makeable(rows);
   if (ours.length === 0) throw new UsageError("The stack has no secrets yet. Make them with: rotate run");
   const todo = ours.filter((row) => !isDone(row, entries[row.name], reason));
   io.say(`everything: ${todo.length} to rotate, ${ours.length - todo.length} done already`);

@@ -337,6 +337,34 @@ new RenderEnvVar("visapi/SLOW/render-api", { serviceId: "${world.sandbox.env["RE
     assert.match(readFileSync(join(checkout, "audit.md"), "utf8"), /## Audit of production/);
   });
 
+  it("emergency: everything in one run, with one restart", async () => {
+    const { effects } = world.sandbox.simulators;
+    const before = effects.lines().length;
+    const jobs = await run("emergency.yml", {
+      inputs: { secret: "all", reason: "the laptop of an operator was stolen", stack: "staging" },
+      actor: "carol",
+      approvers: {},
+      event: { name: "workflow_dispatch" },
+      now: world.later(6),
+    });
+    assert.equal(jobs["rotate"]?.result, "success", shown(jobs));
+    const deploys = effects
+      .lines()
+      .slice(before)
+      .filter((line) => line.startsWith("render deploy.create"));
+    assert.equal(deploys.length, 1, deploys.join("\n"));
+    const pull = github().issues.findLast(({ pull }) => pull);
+    const file = github().branches[pull?.pull?.head ?? ""]?.["Pulumi.staging.yaml"] ?? "";
+    for (const secret of ["JWT_SECRET", "SESSION_SECRET", "CRON_SECRET"]) {
+      assert.match(pull?.title ?? "", new RegExp(`visapi/${secret}`));
+      assert.match(
+        file,
+        new RegExp(`visapi/${secret}:\\s+at: .*\\s+by: carol\\s+generation: \\d\\s+reason: the laptop`),
+      );
+    }
+    clean(shown(jobs));
+  });
+
   it("lets a job of one environment into Vault, to that environment's keys and no further", async () => {
     const job = (changed: Partial<JobClaims> = {}, audience = world.sandbox.env["VAULT_ADDR"] ?? "") =>
       identity(
