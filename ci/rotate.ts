@@ -48,6 +48,10 @@ async function main(): Promise<void> {
     mode && secret.trim() === "all"
       ? makeable(readInventory(state, now)).map(({ name }) => name)
       : resolveTargets(secret, state);
+  if (mode && !targets.length)
+    throw new CiError(
+      `"${secret}" names no secret of ${stack} that a program can make. Name one: --secret JWT_SECRET. Nothing was changed.`,
+    );
   const asked: Asked = {
     reason,
     by: onGithub(env) ? readContext(env).by : (process.env["USER"] ?? "unknown"),

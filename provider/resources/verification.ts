@@ -13,9 +13,9 @@ import { flag, list, number, required, text } from "./inputs.ts";
  *
  * Inputs: `secret`, `value` (secret, the current one; needed where something proves it), `fingerprint`, `holds` (whether
  * consumers should accept the previous value too), `rollouts` (ids that must be live before), `health` (URLs), `proofs`
- * (`ProofSource[]`), `deadlineSeconds`, `destinations` (labels of what was written before, for the audit trail), `window`, `forced` and
- * `restored` (which rotation this is: a change of them is told to people), `environment` and `dueAt` (for what they are
- * told). It runs again when the value, `holds`, the rotation or what is checked changes.
+ * (`ProofSource[]`), `deadlineSeconds`, `destinations` (labels of what was written before, for the audit trail),
+ * `window`, `forced` and `restored` (which rotation this is: a change of them is told to people), `environment` and
+ * `dueAt` (for what they are told). It runs again when the value, `holds`, the rotation or what is checked changes.
  * Outputs: the inputs but for the value (of a finished step, a policy pack is shown the outputs alone), and `consumers`
  * (for instance `api 2/2`).
  */

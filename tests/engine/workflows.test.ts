@@ -337,6 +337,17 @@ new RenderEnvVar("visapi/SLOW/render-api", { serviceId: "${world.sandbox.env["RE
     assert.match(readFileSync(join(checkout, "audit.md"), "utf8"), /## Audit of production/);
   });
 
+  it("emergency: refuses what names no secret, before anything changes", async () => {
+    const jobs = await run("emergency.yml", {
+      inputs: { secret: ",", reason: "its value was in a log", stack: "staging" },
+      actor: "carol",
+      event: { name: "workflow_dispatch" },
+      now: world.later(6),
+    });
+    assert.equal(jobs["rotate"]?.result, "failure", shown(jobs));
+    assert.match(shown(jobs), /"," names no secret of staging that a program can make/);
+  });
+
   it("emergency: everything in one run, with one restart", async () => {
     const { effects } = world.sandbox.simulators;
     const before = effects.lines().length;

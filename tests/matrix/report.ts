@@ -59,7 +59,7 @@ export async function drawTable(out: string, file: string | undefined): Promise<
     "",
     `${cells.length} cells at ${touched} of ${calls} recorded calls (${planned} planned in one pass over all of them), ${sum((each) => each.runs)} runs in ${sum((each) => each.worlds)} worlds,`,
     `${sum((each) => each.requests)} requests of users meanwhile, ${sum((each) => each.values)} values searched for; ${cpus().length} cores.`,
-    `Of ${unmet(files, cells)} more cells the call did not come in two tries: not every run asks as often as the recorded one.`,
+    `Of ${unmet(files, cells)} more cells the call did not come in two tries; the second of a pair may rotate in another run than was recorded.`,
     "",
     "## By fault",
     "",
