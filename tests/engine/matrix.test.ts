@@ -15,10 +15,9 @@ describe("faults at every call of a rotation, on the real engine", function () {
   const matrix = new Matrix({
     of: visapi,
     program: undefined,
-    phases: ["rotation", "revocation"],
+    phases: ["rotation", "follow-up", "revocation"],
     only: /^\w+ (?!postgres|redis).* (lost reply|half a body|500|429)$/,
-    // What a first attempt does not meet comes in a run of its own, like the second of a pair.
-    ...{ rounds: 1, tries: 2 },
+    rounds: 1,
     until: Date.now() + 1_500_000,
     out,
     log: (line) => said.push(line),

@@ -49,8 +49,8 @@ export interface Attempt {
 }
 
 const mostRuns = 4;
-/** Between two runs: twenty of them are through before a grace period of an hour. */
-const betweenRunsMs = 2 * 60_000;
+/** Between two runs: thirty of them count as one for a pair, whose second follows five minutes behind the first. */
+const betweenRunsMs = 10_000;
 /** Users who are at a consumer that is killed see it; that is no fault of a rotation. */
 export interface Watching {
   gate: LeakGate;

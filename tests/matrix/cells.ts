@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { kinds, nameOf, type Kind, type NamedCall } from "./calls.ts";
 import type { Armed } from "./wire.ts";
 
-/** Parts of a secret's life in which calls are recorded. */
-export const phases = ["first run", "rotation", "revocation"] as const;
+/** Parts of a secret's life in which calls are recorded, in their order. */
+export const phases = ["first run", "rotation", "follow-up", "revocation"] as const;
 export type Phase = (typeof phases)[number];
 
 export interface Cell extends Armed {

@@ -37,7 +37,7 @@ export interface Moment {
 
 const child = program("flow-child.ts");
 const mostRuns = 10;
-const hours: Record<Phase, number> = { "first run": 1, rotation: 95 * 24, revocation: 2 };
+const hours: Record<Phase, number> = { "first run": 1, rotation: 95 * 24, "follow-up": 1, revocation: 2 };
 
 interface Result {
   cell: Cell;

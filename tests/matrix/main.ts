@@ -4,7 +4,7 @@
 //   npm run matrix -- --rounds 1                    every call once
 //   npm run matrix -- --continue                    what no earlier run, whose results are there, found to come right
 //   npm run matrix -- --only 'vault .* kill engine' cells whose name matches
-//   npm run matrix -- --phases rotation,revocation  of: first run, rotation, revocation
+//   npm run matrix -- --phases rotation,revocation  of: first run, rotation, follow-up, revocation
 //   npm run matrix -- --most 1                      one fault at a time (default 8, of which 2 kills and 1 time-out)
 //   npm run matrix -- --application intelliflow     @default visapi
 //   npm run matrix -- --program keys                a folder of tests/programs/ in place of the repository's program

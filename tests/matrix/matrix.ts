@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LeakGate } from "../support/leaks.ts";
 import { attempt, dueAt, generationsOf, type Outcome } from "./batch.ts";
-import { cellsOf, distinct, takeBatch, type BatchLimits, type Cell, type Phase } from "./cells.ts";
+import { cellsOf, distinct, phases, takeBatch, type BatchLimits, type Cell, type Phase } from "./cells.ts";
 import type { UnderTest } from "./applications/under-test.ts";
 import { kinds, nameOf, type NamedCall } from "./calls.ts";
 import { Field } from "./field.ts";
@@ -35,6 +35,9 @@ export interface Recording {
   phase: Phase;
   calls: NamedCall[];
 }
+
+/** What belongs together, in its order: a rotation, what follows it, and the end of what it replaced. */
+const round = phases.slice(phases.indexOf("rotation"));
 
 export class Matrix {
   readonly results: Result[] = [];
@@ -76,31 +79,38 @@ export class Matrix {
     return { field, gate: this.#gate };
   }
 
-  /** The world at hand; a new one has been through its first run, and before revocations through a rotation. */
-  async current(phase?: Phase): Promise<{ field: Field; gate: LeakGate }> {
+  /** The world at hand; a new one has been through everything that comes before the phase. */
+  async current(phase: Phase = "rotation"): Promise<{ field: Field; gate: LeakGate }> {
     if (this.#field && this.#gate) return { field: this.#field, gate: this.#gate };
     const { field, gate } = await this.fresh();
-    const run = await field.run([]);
-    if (run.code !== 0) throw new Error(`the first run failed without any fault:\n${run.output}`);
-    await field.users.arrive();
-    if (phase === "revocation") {
-      await this.settle(field);
-      // There must be something to end.
-      const rotation = await field.run([], [], { now: field.world.later(this.of.days) });
-      if (rotation.code !== 0) throw new Error(`the rotation failed without any fault:\n${rotation.output}`);
-      field.world.now = field.world.later(this.of.days);
-    }
+    await this.pass(field, "first run");
+    await this.settle(field);
+    for (const earlier of round.slice(0, round.indexOf(phase))) await this.pass(field, earlier);
     await gate.collect([this.of.application]);
     return { field, gate };
   }
 
-  /** What a first run or a rotation leaves for the next run. */
+  /** When a phase begins, where the one before it has just ended. @returns RFC 3339 */
+  when(phase: Phase, { world }: Field): string {
+    const { days, followsAfterHours, endsAfterHours } = this.of;
+    if (phase === "first run") return world.now;
+    if (phase === "rotation") return world.later(days);
+    return world.later(0, phase === "follow-up" ? followsAfterHours : endsAfterHours);
+  }
+
+  /** Goes through a phase without a fault. */
+  async pass(field: Field, phase: Phase): Promise<void> {
+    if (phase !== "first run") await field.users.arrive();
+    if (phase === "revocation") await quiet();
+    const now = this.when(phase, field);
+    const run = await field.run([], [], { now });
+    if (run.code !== 0) throw new Error(`the ${phase} failed without any fault:\n${run.output}`);
+    field.world.now = now;
+  }
+
+  /** What a first run leaves for the next run. */
   async settle(field: Field): Promise<void> {
-    const { settlesAfterHours: hours } = this.of;
-    if (!hours) return;
-    field.world.now = field.world.later(0, hours);
-    const run = await field.run([]);
-    if (run.code !== 0) throw new Error(`the run behind it failed without any fault:\n${run.output}`);
+    await this.pass(field, "follow-up");
   }
 
   async close(): Promise<void> {
@@ -113,24 +123,12 @@ export class Matrix {
   /** Goes once through everything without a fault, and plans the cells. */
   async record(): Promise<void> {
     const { field, gate } = await this.fresh();
-    const note = async (phase: Phase, now: string): Promise<void> => {
-      if (phase !== "first run") await field.users.arrive();
-      const run = await field.run([], [], { now });
-      if (run.code !== 0) throw new Error(`the ${phase} failed without any fault:\n${run.output}`);
+    for (const phase of phases) {
+      await this.pass(field, phase);
       this.recordings.push({ phase, calls: [...field.wire.calls] });
-      field.world.now = now;
       await gate.collect([this.of.application]);
-    };
-    const { days, endsAfterHours } = this.of;
-    await note("first run", field.world.now);
-    await this.settle(field);
-    await note("rotation", field.world.later(days));
-    await this.settle(field);
-    await quiet();
-    await note("revocation", field.world.later(0, endsAfterHours));
-    await quiet();
-    // What had to wait for its partner ends here.
-    await note("revocation", field.world.later(0, endsAfterHours));
+      if (phase === "first run") await this.settle(field);
+    }
     for (const phase of this.#options.phases) {
       const calls = this.recordings.filter((recording) => recording.phase === phase).flatMap(({ calls }) => calls);
       const { only, rounds = kinds.length } = this.#options;
@@ -156,16 +154,15 @@ export class Matrix {
 
   /** Tries what waits until nothing does, or time is up. */
   async go(): Promise<void> {
-    const { phases, until, log } = this.#options;
+    const { until, log } = this.#options;
     const left = (phase: Phase): boolean => (this.#waiting.get(phase)?.length ?? 0) > 0;
     while (this.waiting > 0 && Date.now() < until) {
-      // A rotation and the end of what it replaced belong together.
-      for (const phase of ["rotation", "revocation"] as const) {
-        if (!phases.includes("rotation") && !phases.includes("revocation")) break;
-        if (!left("rotation") && !left("revocation")) break;
-        await this.#batch(phase);
+      if (round.some(left)) for (const phase of round) await this.#batch(phase);
+      if (left("first run")) {
+        await this.#batch("first run");
+        // The next rotation is to find what it finds behind any other.
+        if (round.some(left)) await this.settle((await this.current()).field);
       }
-      if (left("first run")) await this.#batch("first run");
       this.write();
       log(`${this.results.length} cells tried, ${this.waiting} wait, ${this.missed.length} were not met`);
     }
@@ -174,17 +171,9 @@ export class Matrix {
   async #batch(phase: Phase): Promise<void> {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
     const { field, gate } = phase === "first run" ? await this.fresh() : await this.current(phase);
-    if (phase !== "first run") {
-      await this.settle(field);
-      await field.users.arrive();
-      await quiet();
-    }
-    const now =
-      phase === "first run"
-        ? field.world.now
-        : phase === "rotation"
-          ? field.world.later(this.of.days)
-          : field.world.later(0, this.of.endsAfterHours);
+    if (phase !== "first run") await field.users.arrive();
+    if (phase === "revocation") await quiet();
+    const now = this.when(phase, field);
     const before = generationsOf(field);
     const due =
       phase === "first run"

@@ -23,7 +23,7 @@ export const intelliflow: UnderTest = {
   // Longer than the longest grace period, the day of the transit key.
   endsAfterHours: 26,
   // The next signing key is seen to be published, and the current one to be signed with; no grace period is over yet.
-  settlesAfterHours: 0.5,
+  followsAfterHours: 0.5,
   // Each customer is encrypted and decrypted by Vault.
   needsVault: true,
   users: ({ INTELLIFLOW_API_URL: api = "", INTELLIFLOW_WEB_URL: web = "" }) => new IntelliflowUsers(api, web),

@@ -28,8 +28,8 @@ export interface UnderTest {
   days: number;
   /** Hours behind a rotation at which what it replaced may end. */
   endsAfterHours: number;
-  /** Hours behind a first run or a rotation at which the next run has something left to see. @default nothing is left */
-  settlesAfterHours?: number;
+  /** Hours behind a first run or a rotation at which the next run has something left to do: the second of a pair follows. */
+  followsAfterHours: number;
   /** Whether its users need Vault themselves, and notice when it is sealed. @default false */
   needsVault?: boolean;
   /** Secrets that wait for another one. */

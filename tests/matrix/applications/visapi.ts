@@ -10,6 +10,8 @@ export const visapi: UnderTest = {
   world: {},
   days: 95,
   endsAfterHours: 2,
+  // Beyond the minutes within which two of a pair count as one run; no grace period is over yet.
+  followsAfterHours: 0.2,
   // The second of a pair waits for the first.
   waits: /\/(SESSION_SECRET|REDIS_URL)$/,
   users: ({ VISAPI_API_URL: api = "", VISAPI_APP_URL: app = "" }) => new VisapiUsers(api, app),
