@@ -16,8 +16,8 @@ import { intelliflow } from "./applications/intelliflow.ts";
 import { visapi } from "./applications/visapi.ts";
 import { phases, type Phase } from "./cells.ts";
 import { Matrix } from "./matrix.ts";
-import { drawTable, rightBefore } from "./report.ts";
-import { isRight } from "./results.ts";
+import { drawTable } from "./report.ts";
+import { isRight, rightBefore } from "./results.ts";
 import { wholeRuns } from "./whole.ts";
 
 const { values } = parseArgs({

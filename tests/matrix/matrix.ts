@@ -9,7 +9,7 @@ import { cellsOf, distinct, phases, takeBatch, type BatchLimits, type Cell, type
 import type { UnderTest } from "./applications/under-test.ts";
 import { kinds, nameOf, type NamedCall } from "./calls.ts";
 import { Field } from "./field.ts";
-import { cellInWords, isRight, type CellName, type Result } from "./results.ts";
+import { cellInWords, isRight, linesOf, notMet, notRight, type CellName, type Kept, type Result } from "./results.ts";
 
 export interface MatrixOptions extends BatchLimits {
   /** Whose rotation is disturbed. */
@@ -43,13 +43,12 @@ export class Matrix {
   readonly results: Result[] = [];
   readonly missed: Cell[] = [];
   readonly recordings: Recording[] = [];
-  /** Cells of the plan that came right before. */
-  before = 0;
   worlds = 0;
   runs = 0;
   requests = 0;
   readonly #options: MatrixOptions;
   readonly #waiting = new Map<Phase, Cell[]>();
+  readonly #at = new Date().toISOString();
   readonly #name = `results-${randomUUID().slice(0, 8)}.json`;
   #groups = 0;
   #field: Field | undefined;
@@ -140,7 +139,6 @@ export class Matrix {
         return (perCall.get(id) ?? 0) <= rounds;
       });
       const waiting = planned.filter((cell) => !this.#options.right?.has(cellInWords(this.#of(cell))));
-      this.before += planned.length - waiting.length;
       this.#waiting.set(phase, waiting);
       const before = waiting.length < planned.length ? `, ${waiting.length} of them to be tried` : "";
       this.#options.log(`${phase}: ${distinct(calls).length} calls, ${planned.length} cells${before}`);
@@ -207,10 +205,7 @@ export class Matrix {
       for (const cell of met)
         this.results.push({
           ...this.#of(cell),
-          vendor: cell.vendor,
-          runs: runs ?? null,
-          shared: met.length,
-          ...{ problems: [...problems, ...mended], refused, leaked, seconds: seconds / met.length },
+          ...{ runs: runs ?? null, problems: [...problems, ...mended], refused, leaked },
         });
     // What did not come right would be held against the cells after it.
     if (runs === undefined || leaked.length) await this.close();
@@ -225,7 +220,7 @@ export class Matrix {
   }
 
   /** Tries one thing that lasts for a whole run. */
-  async whole(what: string, vendor: string, work: () => Promise<Outcome>): Promise<void> {
+  async whole(what: string, work: () => Promise<Outcome>): Promise<void> {
     const { log, out } = this.#options;
     let outcome: Outcome;
     try {
@@ -250,8 +245,8 @@ export class Matrix {
     }
     this.results.push({
       application: this.of.application,
-      ...{ phase: "whole run", vendor, call: what, kind: "whole run", runs: runs ?? null, shared: 1 },
-      ...{ problems: [...problems, ...mended], refused, leaked, seconds },
+      ...{ phase: "whole run", call: what, kind: "whole run", runs: runs ?? null },
+      ...{ problems: [...problems, ...mended], refused, leaked },
     });
     this.write();
     if (runs === undefined || leaked.length) await this.close();
@@ -259,28 +254,29 @@ export class Matrix {
 
   write(): string {
     const { out, program } = this.#options;
-    const { results, missed, worlds, runs } = this;
-    const recordings = this.recordings.map(({ phase, calls }) => ({
-      phase,
-      calls: calls.map((call) => `${nameOf(call)} #${call.occurrence}`),
-    }));
-    const requests = this.requests + (this.#field?.users.requests ?? 0);
-    const file = join(out, this.#name);
-    const values = this.#gate?.count ?? 0;
-    const planned = this.before + results.length + missed.length + this.waiting;
-    const whole = {
-      application: this.of.application,
+    const { worlds, runs } = this;
+    const { application } = this.of;
+    const signs = new Map(this.missed.map((cell) => [cellInWords(this.#of(cell)), notMet]));
+    for (const result of this.results) signs.set(cellInWords(result), isRight(result) ? `${result.runs}` : notRight);
+    const kept: Kept = {
+      application,
+      at: this.#at,
       program: program ?? "",
-      planned,
-      worlds,
-      runs,
-      requests,
-      values,
-      results,
-      missed,
-      recordings,
+      ...{ worlds, runs },
+      requests: this.requests + (this.#field?.users.requests ?? 0),
+      values: this.#gate?.count ?? 0,
+      planned: {},
+      cells: {},
+      whole: this.results.filter(({ phase }) => phase === "whole run"),
+      troubles: this.results.filter((result) => result.phase !== "whole run" && !isRight(result)),
     };
-    writeFileSync(file, `${JSON.stringify(whole, null, 1)}\n`);
+    for (const { phase, calls } of this.recordings) {
+      const names = distinct(calls).map((call) => `${nameOf(call)} #${call.occurrence}`);
+      kept.planned[phase] = cellsOf(phase, calls).length;
+      kept.cells[phase] = linesOf({ application, phase }, names, signs);
+    }
+    const file = join(out, this.#name);
+    writeFileSync(file, `${JSON.stringify(kept, null, 1)}\n`);
     return file;
   }
 }

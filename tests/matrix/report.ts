@@ -1,24 +1,9 @@
 // The summary of everything that was tried: one table by fault, one by server, one of whole runs, and what did not hold.
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { join } from "node:path";
 import { format } from "prettier";
 import { kinds } from "./calls.ts";
-import { distinctNames } from "./names.ts";
-import { cellInWords, isRight, type CellName, type Result } from "./results.ts";
-
-interface File {
-  application: CellName["application"];
-  program: string;
-  planned: number;
-  worlds: number;
-  runs: number;
-  requests: number;
-  values: number;
-  results: Result[];
-  missed: { name: string; occurrence: number; kind: string; phase: CellName["phase"] }[];
-  recordings: { phase: string; calls: string[] }[];
-}
+import { cellInWords, isRight, keptIn, resultsOf, type Kept, type Result } from "./results.ts";
 
 interface Counts {
   tried: number;
@@ -36,17 +21,23 @@ const byHand = "## Beside this command";
  * @returns the report, Markdown
  */
 export async function drawTable(out: string, file: string | undefined): Promise<string> {
-  const files = filesOf(out);
-  const results = unique(files.flatMap((each) => each.results));
-  const sum = (pick: (each: File) => number): number => files.reduce((total, each) => total + pick(each), 0);
+  const files = keptIn(out);
+  const { results, missed } = resultsOf(files);
+  const sum = (pick: (each: Kept) => number): number => files.reduce((total, each) => total + pick(each), 0);
   const cells = results.filter(({ phase }) => phase !== "whole run");
   const whole = results.filter(({ phase }) => phase === "whole run");
-  const applications = [...new Set(files.map(({ application }) => application))].sort();
-  const each = (pick: (own: File[]) => number): number =>
-    applications.reduce((total, name) => total + pick(files.filter(({ application }) => application === name)), 0);
-  const calls = each((own) => distinctNames(own.flatMap(({ recordings }) => recordings)));
+  const calls = new Set<string>();
+  const plans = new Map<string, number>();
+  for (const { application, cells, planned } of files) {
+    for (const [phase, lines] of Object.entries(cells))
+      for (const call of Object.keys(lines)) calls.add(`${application} ${phase} ${call}`);
+    for (const [phase, count] of Object.entries(planned)) {
+      const id = `${application} ${phase}`;
+      plans.set(id, Math.max(count, plans.get(id) ?? 0));
+    }
+  }
   const touched = new Set(cells.map(({ application, phase, call }) => `${application} ${phase} ${call}`)).size;
-  const planned = each((own) => Math.max(...own.map(({ planned }) => planned)));
+  const planned = [...plans.values()].reduce((total, count) => total + count, 0);
   const draft = [
     "# Fault matrix",
     "",
@@ -57,9 +48,9 @@ export async function drawTable(out: string, file: string | undefined): Promise<
     "know; nothing old outlives its end; no lock and no pending operation is left; users were never refused; and no value",
     "is in output, events, state, messages, arguments or environments.",
     "",
-    `${cells.length} cells at ${touched} of ${calls} recorded calls (${planned} planned in one pass over all of them), ${sum((each) => each.runs)} runs in ${sum((each) => each.worlds)} worlds,`,
+    `${cells.length} cells at ${touched} of ${calls.size} recorded calls (${planned} planned in one pass over all of them), ${sum((each) => each.runs)} runs in ${sum((each) => each.worlds)} worlds,`,
     `${sum((each) => each.requests)} requests of users meanwhile, ${sum((each) => each.values)} values searched for; ${cpus().length} cores.`,
-    `Of ${unmet(files, cells)} more cells the call did not come in two tries; the second of a pair may rotate in another run than was recorded.`,
+    `Of ${missed.size} more cells the call did not come in two tries; the second of a pair may rotate in another run than was recorded.`,
     "",
     "## By fault",
     "",
@@ -72,7 +63,7 @@ export async function drawTable(out: string, file: string | undefined): Promise<
     "",
     ...table(
       "Server",
-      group(cells, ({ vendor }) => vendor),
+      group(cells, ({ call }) => call.split(" ", 1)[0] ?? ""),
     ),
     "",
     "## By application",
@@ -114,37 +105,6 @@ export async function drawTable(out: string, file: string | undefined): Promise<
     writeFileSync(file, text + kept);
   }
   return text;
-}
-
-/** All results of a folder, the oldest first. */
-function filesOf(out: string): File[] {
-  return readdirSync(out)
-    .filter((name) => /^results-.*\.json$/.test(name))
-    .map((name) => join(out, name))
-    .sort((a, b) => statSync(a).mtimeMs - statSync(b).mtimeMs)
-    .map((path) => JSON.parse(readFileSync(path, "utf8")) as File);
-}
-
-/** What an earlier run, whose results a folder has, found to come right; as `cellInWords` tells. */
-export function rightBefore(out: string): Set<string> {
-  const results = existsSync(out) ? unique(filesOf(out).flatMap((each) => each.results)) : [];
-  return new Set(results.filter(isRight).map(cellInWords));
-}
-
-/** The last try of a cell counts. */
-function unique(results: Result[]): Result[] {
-  return [...new Map(results.map((result) => [cellInWords(result), result])).values()];
-}
-
-/** Cells that were armed twice without their call coming, and never tried. */
-function unmet(files: File[], tried: Result[]): number {
-  const known = new Set(tried.map(cellInWords));
-  const missed = files.flatMap(({ application, missed }) =>
-    missed.map(({ name, occurrence, ...rest }) =>
-      cellInWords({ application, ...rest, call: `${name} #${occurrence}` }),
-    ),
-  );
-  return new Set(missed.filter((cell) => !known.has(cell))).size;
 }
 
 function group(results: Result[], by: (result: Result) => string, order?: readonly string[]): Map<string, Counts> {

@@ -12,7 +12,6 @@ import { kill } from "./processes.ts";
 
 interface Whole {
   what: string;
-  vendor: string;
   around?: (field: Field) => NonNullable<Attempt["around"]>;
   /** Users of what is killed or cut off see it. */
   expectRefused?: boolean;
@@ -40,7 +39,6 @@ function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
   return [
     ...vendors.map((vendor) => ({
       what: `${vendor} is down`,
-      vendor,
       around: ({ wire }: Field) => ({
         start: async () => void wire.down.add(vendor),
         stop: async () => void wire.down.delete(vendor),
@@ -48,13 +46,11 @@ function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
     })),
     {
       what: "Vault is sealed",
-      vendor: "vault",
       expectRefused,
       around: ({ world }) => ({ start: () => world.sandbox.vault.seal(), stop: () => world.sandbox.vault.unseal() }),
     },
     {
       what: "Vault is sealed while values are written",
-      vendor: "vault",
       expectRefused,
       around: (field) =>
         hooked(
@@ -66,7 +62,6 @@ function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
     },
     {
       what: "two runs at once",
-      vendor: "",
       around: (field) => {
         let rival: Promise<unknown> = Promise.resolve();
         return hooked(
@@ -79,18 +74,15 @@ function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
     },
     {
       what: "the engine is interrupted (Ctrl-C)",
-      vendor: "",
       around: (field) => hooked(field, rollsOut, () => field.interrupt()),
     },
-    ...of.consumers.map(({ what, vendor, text }) => ({
+    ...of.consumers.map(({ what, text }) => ({
       what: `${what} is killed during the roll-out`,
-      vendor,
       expectRefused: true,
       around: (field: Field) => hooked(field, rollsOut, () => killConsumers(field, text)),
     })),
     {
       what: "the disk with the state is full from the first value on",
-      vendor: "",
       around: (field) => {
         const disk = smallDisk(field.world.dir);
         const hook = hooked(field, stores, () => disk.fill());
@@ -146,15 +138,15 @@ async function rotation(matrix: Matrix): Promise<{ field: Field; gate: LeakGate;
 /** Tries each in a rotation of everything. */
 export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Promise<void> {
   const { field: first } = await matrix.current();
-  for (const { what, vendor, around, expectRefused = false } of wholes(matrix.of, first.proxies.vendors)) {
+  for (const { what, around, expectRefused = false } of wholes(matrix.of, first.proxies.vendors)) {
     if (!only.test(what) || Date.now() > until) continue;
-    await matrix.whole(what, vendor, async () => {
+    await matrix.whole(what, async () => {
       const { field, gate, next } = await rotation(matrix);
       return attempt(field, { ...next, ...(around ? { around: around(field) } : {}) }, { gate, expectRefused });
     });
   }
   if (only.test("the clock goes back and forth") && Date.now() < until)
-    await matrix.whole("the clock goes back and forth", "", async () => clockBackAndForth(matrix));
+    await matrix.whole("the clock goes back and forth", async () => clockBackAndForth(matrix));
 }
 
 /** A rotation, then a run a year before it, then one behind it: the second is refused, nothing is rotated twice, and nothing ends too early. */

@@ -39,7 +39,7 @@ export const intelliflow: UnderTest = {
     };
   },
   rollsOut: (call) => /^kubernetes PATCH .*\/deployments\/api\b/.test(nameOf(call)),
-  consumers: [{ what: "every pod", vendor: "kubernetes", text: "consumers/intelliflow/main.ts" }],
+  consumers: [{ what: "every pod", text: "consumers/intelliflow/main.ts" }],
 };
 
 /** Kubernetes Secrets hold what Vault holds, and the login of both works. */

@@ -45,5 +45,5 @@ export interface UnderTest {
   /** The call by which a roll-out begins. */
   rollsOut(call: NamedCall): boolean;
   /** Consumers to be killed: what to call them, and what stands in their command line. */
-  consumers: { what: string; vendor: string; text: string }[];
+  consumers: { what: string; text: string }[];
 }

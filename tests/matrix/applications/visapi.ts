@@ -31,8 +31,8 @@ export const visapi: UnderTest = {
   live: liveCredentials,
   rollsOut: (call) => /^render POST .*\/deploys$/.test(nameOf(call)),
   consumers: [
-    { what: "every instance of the API", vendor: "visapi", text: "consumers/visapi/main.ts" },
-    { what: "the front end", vendor: "frontend", text: "consumers/frontend/main.ts" },
+    { what: "every instance of the API", text: "consumers/visapi/main.ts" },
+    { what: "the front end", text: "consumers/frontend/main.ts" },
   ],
 };
 
