@@ -22,8 +22,6 @@ export interface MatrixOptions extends BatchLimits {
   rounds?: number;
   /** Cells that need no further try, as `cellInWords` tells. @default none */
   right?: ReadonlySet<string>;
-  /** How often a cell is tried whose call does not come. @default 2 */
-  tries?: number;
   /** No batch begins after this moment, milliseconds since the epoch. */
   until: number;
   /** Where results and failures are written. */
@@ -35,6 +33,9 @@ export interface Recording {
   phase: Phase;
   calls: NamedCall[];
 }
+
+/** How often a cell is tried whose call does not come. */
+const tries = 2;
 
 /** What belongs together, in its order: a rotation, what follows it, and the end of what it replaced. */
 const round = phases.slice(phases.indexOf("rotation"));
@@ -89,19 +90,20 @@ export class Matrix {
     return { field, gate };
   }
 
-  /** When a phase begins, where the one before it has just ended. @returns RFC 3339 */
-  when(phase: Phase, { world }: Field): string {
+  /** Makes ready for a phase. @returns when it begins, RFC 3339, where the one before it has just ended */
+  async #prepare(field: Field, phase: Phase): Promise<string> {
     const { days, followsAfterHours, endsAfterHours } = this.of;
+    const { world } = field;
     if (phase === "first run") return world.now;
+    await field.users.arrive();
+    if (phase === "revocation") await quiet();
     if (phase === "rotation") return world.later(days);
     return world.later(0, phase === "follow-up" ? followsAfterHours : endsAfterHours);
   }
 
   /** Goes through a phase without a fault. */
   async pass(field: Field, phase: Phase): Promise<void> {
-    if (phase !== "first run") await field.users.arrive();
-    if (phase === "revocation") await quiet();
-    const now = this.when(phase, field);
+    const now = await this.#prepare(field, phase);
     const run = await field.run([], [], { now });
     if (run.code !== 0) throw new Error(`the ${phase} failed without any fault:\n${run.output}`);
     field.world.now = now;
@@ -129,7 +131,7 @@ export class Matrix {
       if (phase === "first run") await this.settle(field);
     }
     for (const phase of this.#options.phases) {
-      const calls = this.recordings.filter((recording) => recording.phase === phase).flatMap(({ calls }) => calls);
+      const calls = this.recordings.find((recording) => recording.phase === phase)?.calls ?? [];
       const { only, rounds = kinds.length } = this.#options;
       const cells = cellsOf(phase, calls).filter((cell) => only.test(`${phase} ${cell.name} ${cell.kind}`));
       const perCall = new Map<string, number>();
@@ -169,9 +171,7 @@ export class Matrix {
   async #batch(phase: Phase): Promise<void> {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
     const { field, gate } = phase === "first run" ? await this.fresh() : await this.current(phase);
-    if (phase !== "first run") await field.users.arrive();
-    if (phase === "revocation") await quiet();
-    const now = this.when(phase, field);
+    const now = await this.#prepare(field, phase);
     const before = generationsOf(field);
     const due =
       phase === "first run"
@@ -183,7 +183,7 @@ export class Matrix {
 
   /** Notes what came of a batch, and puts back what was not met, and in halves what did not come right together. */
   async keep(phase: Phase, cells: readonly Cell[], outcome: Outcome): Promise<void> {
-    const { log, out, tries = 2 } = this.#options;
+    const { log, out } = this.#options;
     const { met, missed, runs, problems, mended, refused, leaked, seconds, broken, said } = outcome;
     const bad = !isRight(outcome);
     log(
