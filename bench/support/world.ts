@@ -17,13 +17,14 @@ export class BenchWorld {
   readonly dir: string;
   readonly vault: Vault;
   readonly env: Record<string, string>;
-  readonly #supervisor: Supervisor;
+  /** Keeps the servers; for benches that start more of them. */
+  readonly supervisor: Supervisor;
   now = start;
 
   private constructor(dir: string, vault: Vault, supervisor: Supervisor, env: Record<string, string>) {
     this.dir = dir;
     this.vault = vault;
-    this.#supervisor = supervisor;
+    this.supervisor = supervisor;
     this.env = env;
   }
 
@@ -51,7 +52,7 @@ export class BenchWorld {
   }
 
   async stop(): Promise<void> {
-    await this.#supervisor.stop();
+    await this.supervisor.stop();
     rmSync(this.dir, { recursive: true, force: true });
   }
 

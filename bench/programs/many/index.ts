@@ -14,10 +14,8 @@ const config = new pulumi.Config("bench");
 const count = config.requireNumber("secrets");
 const name = "many";
 const stack = readStack(new pulumi.Config(), [name]);
-// With `bench:destinations`, `all`: Vault, GitHub, and variables of one Render service and one Vercel project; `github`:
-// Vault, a repository and two of its environments.
-const wanted = config.get("destinations");
-const everywhere = wanted === "all";
+// With `bench:everywhere`: not only Vault, but GitHub, and variables of one Render service and one Vercel project as well.
+const everywhere = config.getBoolean("everywhere") ?? false;
 const api = everywhere
   ? new RenderService({
       label: "api",
@@ -39,10 +37,7 @@ await preflight({ vaultMounts: ["secret"] });
 const application = new Application(name, stack, [["api", "frontend"]]);
 const destinations: Destination[] = [
   vaultKv(),
-  ...(wanted ? [githubActions({ repository: "visapi" })] : []),
-  ...(wanted === "github"
-    ? ["production", "staging"].map((environment) => githubActions({ repository: "visapi", environment }))
-    : []),
+  ...(everywhere ? [githubActions({ repository: "visapi" })] : []),
   ...(api ? [api.variable()] : []),
   ...(frontend ? [frontend.variable()] : []),
 ];
