@@ -6,6 +6,7 @@
 //   npm run matrix -- --only 'vault .* kill engine' cells whose name matches
 //   npm run matrix -- --phases rotation,revocation  of: first run, rotation, follow-up, revocation
 //   npm run matrix -- --most 1                      one fault at a time (default 8, of which 2 kills and 1 time-out)
+//   npm run matrix -- --hangs 4                     up to so many time-outs in a batch; likewise --kills
 //   npm run matrix -- --application intelliflow     @default visapi
 //   npm run matrix -- --program keys                a folder of tests/programs/ in place of the repository's program
 // Results go to --out (default .matrix/), and their table to docs/fault-matrix.md with --table.
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     phases: { type: "string", default: phases.join(",") },
     most: { type: "string", default: "8" },
     kills: { type: "string", default: "2" },
+    hangs: { type: "string", default: "1" },
     application: { type: "string", default: "visapi" },
     program: { type: "string" },
     out: { type: "string", default: join(repository, ".matrix") },
@@ -38,10 +40,11 @@ const { values } = parseArgs({
 });
 const chosen = values.phases.split(",").filter((name) => name !== "");
 const unknown = chosen.find((name) => !phases.includes(name as Phase));
-const number = (name: "minutes" | "rounds" | "most" | "kills"): number => {
+const number = (name: "minutes" | "rounds" | "most" | "kills" | "hangs"): number => {
   const given = Number(values[name]);
-  if (!(given >= (name === "kills" ? 0 : 1))) {
-    console.error(`--${name} is "${values[name]}"; give a number from 1 on`);
+  const least = name === "kills" || name === "hangs" ? 0 : 1;
+  if (!(given >= least)) {
+    console.error(`--${name} is "${values[name]}"; give a number from ${least} on`);
     process.exit(2);
   }
   return given;
@@ -69,7 +72,7 @@ const matrix = new Matrix({
   out: values.out,
   most: number("most"),
   kills: number("kills"),
-  hangs: 1,
+  hangs: number("hangs"),
   ...(values.continue ? { right: rightBefore(values.out) } : {}),
   log,
 });
