@@ -183,6 +183,14 @@ async function rotate(world: BenchWorld, vendors: Vendors, kubernetes: Kubernete
   return ran;
 }
 
+/** The programs that hold the most at the moment of the most. */
+function memoryOf({ memoryByProgram }: Measured): string {
+  return Object.entries(memoryByProgram)
+    .sort(([, a], [, b]) => b.mib - a.mib)
+    .map(([program, { processes, mib }]) => `${program}${processes > 1 ? ` × ${processes}` : ""}: ${Math.round(mib)}`)
+    .join(", ");
+}
+
 await sodiumReady;
 const world = await BenchWorld.start();
 const [own, others] = [new Vendors(), new Vendors()];
@@ -220,7 +228,7 @@ try {
     `${count} secrets of ${services.length} services, 4 destinations each, limits as documented:\n\n${markdown(
       ["", "seconds", "share of `rotate run`"],
       rows.map(([way, seconds]) => [way, seconds.toFixed(1), `${((100 * seconds) / rotated.seconds).toFixed(1)} %`]),
-    )}\n\n\`rotate run\`: ${rotated.cpuSeconds.toFixed(0)} s of processor time, ${rotated.memoryMiB} MiB. Made without limits in ${made.seconds.toFixed(0)} s.`,
+    )}\n\n\`rotate run\`: ${rotated.cpuSeconds.toFixed(0)} s of processor time, ${rotated.memoryMiB} MiB (${memoryOf(rotated)}). Made without limits in ${made.seconds.toFixed(0)} s.`,
     process.argv.includes("--write"),
   );
 } finally {

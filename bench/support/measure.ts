@@ -15,6 +15,8 @@ export interface Measured {
   processes: number;
   /** By the program's name: processor seconds. */
   byProgram: Record<string, number>;
+  /** By the program's name: its part of `memoryMiB` at the moment of the most, and how many processes of it there were. */
+  memoryByProgram: Record<string, { processes: number; mib: number }>;
   stdout: string;
   stderr: string;
 }
@@ -41,10 +43,20 @@ export async function measure(
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const seen = new Map<number, { cpu: number; name: string }>();
   let [memory, resident, processes] = [0, 0, 0];
+  let most: Measured["memoryByProgram"] = {};
   const look = (): void => {
     const pids = child.pid === undefined ? [] : familyOf(child.pid, seen);
     const sizes = pids.map(sizeOf);
-    memory = Math.max(memory, sum(sizes.map(({ pss }) => pss)));
+    const together = sum(sizes.map(({ pss }) => pss));
+    if (together > memory) {
+      memory = together;
+      most = {};
+      for (const [at, { pss }] of sizes.entries()) {
+        const of = (most[seen.get(pids[at] as number)?.name ?? "?"] ??= { processes: 0, mib: 0 });
+        of.processes += 1;
+        of.mib += pss / 1024;
+      }
+    }
     resident = Math.max(resident, sum(sizes.map(({ rss }) => rss)));
     processes = Math.max(processes, pids.length);
   };
@@ -64,6 +76,7 @@ export async function measure(
     residentMiB: Math.round(resident / 1024),
     processes,
     byProgram,
+    memoryByProgram: most,
     stdout,
     stderr,
   };
