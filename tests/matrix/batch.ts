@@ -4,7 +4,7 @@ import type { LeakGate } from "../support/leaks.ts";
 import type { Run } from "../support/world.ts";
 import { byClock, examine, type Expected } from "./checks.ts";
 import type { Cell } from "./cells.ts";
-import { nameOf } from "./calls.ts";
+import { killsConsumers, nameOf } from "./calls.ts";
 import type { Field } from "./field.ts";
 import type { Armed } from "./wire.ts";
 
@@ -51,16 +51,22 @@ export interface Attempt {
 const mostRuns = 4;
 /** Between two runs: thirty of them count as one for a pair, whose second follows five minutes behind the first. */
 const betweenRunsMs = 10_000;
-/** Users who are at a consumer that is killed see it; that is no fault of a rotation. */
+/** A service that is there says no: never right, whatever happens to the others. */
+const refusal = / answered 4\d\d: /;
+
 export interface Watching {
   gate: LeakGate;
+  /**
+   * Whether users find a consumer or Vault gone, which is no fault of a rotation: then only what a service answers counts
+   * as a refusal. @default whether a cell kills consumers
+   */
   expectRefused?: boolean;
 }
 
 export async function attempt(
   field: Field,
   { cells, now, due, before, ends, around }: Attempt,
-  { gate, expectRefused }: Watching,
+  { gate, expectRefused = cells.some(({ kind }) => killsConsumers(kind)) }: Watching,
 ): Promise<Outcome> {
   const started = Date.now();
   // What failed before is nobody's here.
@@ -116,7 +122,7 @@ export async function attempt(
     seconds: (Date.now() - started) / 1000,
     problems,
     mended: problems.length ? [] : mended,
-    refused: expectRefused ? [] : [...new Set(refused)],
+    refused: [...new Set(refused.filter((each) => !expectRefused || refusal.test(each)))],
     leaked: gate.found,
     said: run.output.slice(-4000),
   };

@@ -1,7 +1,10 @@
 // Names of external calls that stay the same from run to run, so that a recording can be compared with another one and
 // a fault can be aimed at one call. They hold no id, no date and no value.
 
-/** What can go wrong at a call. "kill" ends the process that made it, or the engine, before the server sees it or behind its answer. */
+/**
+ * What can go wrong at a call. "kill" ends the process that made it, or the engine, or every consumer of the application,
+ * before the server sees it or behind its answer. The place of each in this list is what results are kept by.
+ */
 export const kinds = [
   "kill provider before",
   "kill provider after",
@@ -13,8 +16,20 @@ export const kinds = [
   "time-out",
   "half a body",
   "stale read",
+  "kill consumers before",
+  "kill consumers after",
 ] as const;
 export type Kind = (typeof kinds)[number];
+
+/** Whether the provider or the engine dies, and the run with it. */
+export function endsRun(kind: Kind): boolean {
+  return kind.startsWith("kill provider") || kind.startsWith("kill engine");
+}
+
+/** Whether those who use the secrets die beside a call, which itself goes through. */
+export function killsConsumers(kind: Kind): boolean {
+  return kind.startsWith("kill consumers");
+}
 
 /** One external call as a proxy sees it. */
 export interface Call {

@@ -1,6 +1,6 @@
 // Which cells there are: every call that was recorded with everything that can go wrong at it.
 import { createHash } from "node:crypto";
-import { kinds, nameOf, type Kind, type NamedCall } from "./calls.ts";
+import { endsRun, kinds, killsConsumers, nameOf, type Kind, type NamedCall } from "./calls.ts";
 import type { Armed } from "./wire.ts";
 
 /** Parts of a secret's life in which calls are recorded, in their order. */
@@ -19,14 +19,15 @@ export interface Cell extends Armed {
 /** Calls of one name beyond this one are repetitions: polling, and proofs by each instance. */
 const mostOccurrences = { read: 1, write: 2 };
 
-export function isKill(kind: Kind): boolean {
-  return kind.startsWith("kill ");
+/** Whether a fault can be tried at a provider alone, where neither an engine nor consumers take part. */
+export function atProvider({ kind }: Pick<Cell, "kind">): boolean {
+  return !kind.startsWith("kill engine") && !killsConsumers(kind);
 }
 
 /** The kinds that make sense at a call. */
 export function kindsOf(call: NamedCall): Kind[] {
   return kinds.filter(
-    (kind) => isKill(kind) || call.statuses.includes(kind) || (kind === "stale read" && call.eventual),
+    (kind) => kind.startsWith("kill ") || call.statuses.includes(kind) || (kind === "stale read" && call.eventual),
   );
 }
 
@@ -65,7 +66,7 @@ export function cellsOf(phase: Phase, calls: readonly NamedCall[]): Cell[] {
 export interface BatchLimits {
   /** Faults in one batch. */
   most: number;
-  /** Of those, kills: each ends a run. */
+  /** Of those, kills of the provider or the engine: each ends a run. */
   kills: number;
   /** Of those, at one server. @default a quarter */
   perVendor?: number;
@@ -73,7 +74,10 @@ export interface BatchLimits {
   hangs: number;
 }
 
-/** Takes cells of one phase that can be tried in one go: each at another call, few of one vendor at a time. */
+/**
+ * Takes cells of one phase that can be tried in one go: each at another call, few of one vendor at a time. Consumers are
+ * killed in batches of their own, since their users notice.
+ */
 export function takeBatch(
   waiting: Cell[],
   { most, kills, hangs, perVendor = Math.max(2, Math.ceil(most / 4)) }: BatchLimits,
@@ -91,9 +95,10 @@ export function takeBatch(
     const fits =
       cell.group === undefined &&
       cell.phase === first.phase &&
+      killsConsumers(cell.kind) === killsConsumers(first.kind) &&
       count(({ name }) => name === cell.name) === 0 &&
       count(({ vendor }) => vendor === cell.vendor) < perVendor &&
-      (!isKill(cell.kind) || count(({ kind }) => isKill(kind)) < kills) &&
+      (!endsRun(cell.kind) || count(({ kind }) => endsRun(kind)) < kills) &&
       (cell.kind !== "time-out" || count(({ kind }) => kind === "time-out") < hangs);
     if (fits) batch.push(...waiting.splice(index, 1));
     else index++;

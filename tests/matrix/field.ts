@@ -5,7 +5,7 @@ import { waitFor } from "../../sandbox/servers/wait.ts";
 import { clearDeadLocks } from "../../cli/locks.ts";
 import { ensureStack, leftOpen, pulumi } from "../../sandbox/stack.ts";
 import { World, type Run, type RunSettings } from "../support/world.ts";
-import { holderOf, kill, withEnvironment } from "./processes.ts";
+import { commandOf, holderOf, kill, withEnvironment } from "./processes.ts";
 import { startProxies, type Proxies } from "./proxies.ts";
 import type { UnderTest, Users } from "./applications/under-test.ts";
 import { readMemory, secretsOf, type Memory, type SecretMemory } from "./state.ts";
@@ -40,12 +40,19 @@ export class Field {
     this.proxies = proxies;
     this.#env = { ...proxies.env, ROTATION_PATIENCE_SECONDS: String(patienceSeconds) };
     this.users = of.users(world.sandbox.env);
+    wire.killConsumers = () => this.killConsumers();
     wire.kill = async (kind, { remotePort, localPort }) => {
       const pid = kind.includes("engine") ? this.#engine : holderOf(remotePort, localPort);
       if (!pid) throw new Error(`nobody was found at the other end of a call, for: ${kind}`);
       kill(pid);
       this.killed = true;
     };
+  }
+
+  /** Kills every process of some consumers. @param texts what stands in their command lines @default all of them */
+  killConsumers(texts = this.of.consumers.map(({ text }) => text)): void {
+    for (const pid of this.world.sandbox.supervisor.pids)
+      if (texts.some((text) => commandOf(pid).includes(text))) kill(pid);
   }
 
   static async start({ of, program, patienceSeconds = 10 }: FieldOptions): Promise<Field> {

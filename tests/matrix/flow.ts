@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import type { Properties } from "../../provider/wire/values.ts";
 import { apart, program } from "./apart.ts";
-import { cellsOf, distinct, isKill, type Cell, type Phase } from "./cells.ts";
-import { kinds, type Kind, type NamedCall } from "./calls.ts";
+import { atProvider, cellsOf, distinct, type Cell, type Phase } from "./cells.ts";
+import { endsRun, kinds, type Kind, type NamedCall } from "./calls.ts";
 import { runFlow, type FlowName, type FlowRun, type FlowState } from "./flows.ts";
 import { holderOf, kill } from "./processes.ts";
 import type { Wire } from "./wire.ts";
@@ -79,7 +79,7 @@ export class Flow {
     const { runs } = await this.#settle(phase);
     this.#usual.set(phase, runs);
     // Here nobody stands between the one that calls and the one that saves.
-    return cellsOf(phase, distinct(this.#calls)).filter(({ kind }) => !kind.startsWith("kill engine"));
+    return cellsOf(phase, distinct(this.#calls)).filter(atProvider);
   }
 
   /** Tries a cell, then runs without a fault until all has come right. @throws AssertionError for what does not hold */
@@ -132,7 +132,7 @@ export class Flow {
     const run: FlowRun = { flow, args, settings, window, now: now.toISOString(), subject: this.#subject };
     this.#wire.begin(armed);
     const save = (state: FlowState): void => void (this.state = state);
-    const said = await (armed.some(({ kind }) => isKill(kind))
+    const said = await (armed.some(({ kind }) => endsRun(kind))
       ? apart(child, run, this.state, save)
       : runFlow(run, this.state, save).then(
           () => undefined,

@@ -3,7 +3,7 @@ import http from "node:http";
 import https from "node:https";
 import type net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { subject, template, type Call, type Kind } from "./calls.ts";
+import { killsConsumers, subject, template, type Call, type Kind } from "./calls.ts";
 import { after, before, type Armed, type Wire } from "./wire.ts";
 
 interface Answer {
@@ -66,13 +66,16 @@ export class HttpProxy {
     const [remotePort, localPort] = [request.socket.remotePort ?? 0, request.socket.localPort ?? 0];
     if (this.#wire.down.has(this.vendor)) return void request.socket.destroy();
     const armed = await this.#wire.meet(this.#call(method, url, body));
-    if (armed && (await this.#instead(armed, request, response, { remotePort, localPort }))) return;
+    const beside = armed !== undefined && killsConsumers(armed.kind);
+    if (armed && !beside && (await this.#instead(armed, request, response, { remotePort, localPort }))) return;
+    if (beside) await this.#wire.beside(armed, "before");
     if (method !== "GET") this.#lastWrite = Date.now();
     const answer = await this.#forward(request, body).catch(() => undefined);
     if (!answer) return void request.socket.destroy();
     if (method !== "GET") this.#lastWrite = Date.now();
     else if (answer.status < 300) this.#past.set(url, [...(this.#past.get(url) ?? []), answer].slice(-kept));
-    if (!armed) return send(response, answer);
+    if (beside) await this.#wire.beside(armed, "after");
+    if (!armed || beside) return send(response, answer);
     this.#wire.happened(armed);
     if (armed.kind === "half a body") return halve(request, response, answer);
     if (after(armed.kind)) await this.#wire.kill(armed.kind, { remotePort, localPort });

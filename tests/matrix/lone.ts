@@ -7,8 +7,8 @@ import { text } from "../../provider/resources/inputs.ts";
 import { Settings } from "../../provider/settings.ts";
 import { Secret, type Properties } from "../../provider/wire/values.ts";
 import { apart, program } from "./apart.ts";
-import { cellsOf, isKill, type Cell, type Phase } from "./cells.ts";
-import type { Kind } from "./calls.ts";
+import { atProvider, cellsOf, type Cell, type Phase } from "./cells.ts";
+import { endsRun, type Kind } from "./calls.ts";
 import { holderOf, kill } from "./processes.ts";
 import { runLone, type LoneRun, type LoneState } from "./lone-step.ts";
 import type { Wire } from "./wire.ts";
@@ -84,7 +84,7 @@ export class Lone {
     for (const phase of this.#phases) {
       await this.#run(phase);
       // Here nobody stands between the one that calls and the one that saves.
-      cells.push(...cellsOf(phase, this.#wire.calls).filter(({ kind }) => !kind.startsWith("kill engine")));
+      cells.push(...cellsOf(phase, this.#wire.calls).filter(atProvider));
     }
     return cells;
   }
@@ -148,7 +148,7 @@ export class Lone {
     };
     this.#wire.begin(armed);
     const save = (state: LoneState): void => void (this.state = state);
-    const ran = armed.some(({ kind: fault }) => isKill(fault))
+    const ran = armed.some(({ kind: fault }) => endsRun(fault))
       ? apart(child, run, this.state, save)
       : runLone(run, this.state, save).then(
           () => undefined,

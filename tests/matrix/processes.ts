@@ -17,12 +17,15 @@ export function holderOf(port: number, peer: number): number | undefined {
   return undefined;
 }
 
+/** The command line of a process; empty when it is gone. */
+export function commandOf(pid: number): string {
+  return read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
+}
+
 /** Processes whose environment holds a text, with their command lines. */
 export function withEnvironment(text: string): { pid: number; command: string }[] {
   return all().flatMap((pid) =>
-    read(`/proc/${pid}/environ`).includes(text)
-      ? [{ pid, command: read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim() }]
-      : [],
+    read(`/proc/${pid}/environ`).includes(text) ? [{ pid, command: commandOf(pid) }] : [],
   );
 }
 

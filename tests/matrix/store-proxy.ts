@@ -2,7 +2,7 @@
 // Sessions of consumers go through untouched.
 import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Call } from "./calls.ts";
+import { killsConsumers, type Call } from "./calls.ts";
 import { listen } from "./http-proxy.ts";
 import { after, before, type Armed, type Wire } from "./wire.ts";
 
@@ -64,7 +64,8 @@ export class StoreProxy {
         if (part.call) {
           if (this.#wire.down.has(this.vendor)) return end();
           const met = await this.#wire.meet({ vendor: this.vendor, ...part.call });
-          if (met && before(met.kind)) {
+          if (met && killsConsumers(met.kind)) await this.#wire.beside(met, "before");
+          else if (met && before(met.kind)) {
             this.#wire.happened(met);
             await this.#wire.kill(met.kind, source);
             return end();
@@ -95,6 +96,11 @@ export class StoreProxy {
         if (!part.done) continue;
         const [fault, answer] = [armed, Buffer.concat(kept)];
         [armed, kept] = [undefined, []];
+        if (killsConsumers(fault.kind)) {
+          await this.#wire.beside(fault, "after");
+          if (client.writable) client.write(answer);
+          continue;
+        }
         this.#wire.happened(fault);
         if (after(fault.kind)) await this.#wire.kill(fault.kind, source);
         if (fault.kind === "half a body")

@@ -1,5 +1,4 @@
 // Faults that last for a whole run, or come from beside it.
-import { readFileSync } from "node:fs";
 import type { LeakGate } from "../support/leaks.ts";
 import type { UnderTest } from "./applications/under-test.ts";
 import { attempt, dueAt, generationsOf, type Attempt, type Outcome } from "./batch.ts";
@@ -8,7 +7,6 @@ import { examine } from "./checks.ts";
 import { smallDisk } from "./disk.ts";
 import type { Field } from "./field.ts";
 import { quiet, type Matrix } from "./matrix.ts";
-import { kill } from "./processes.ts";
 
 interface Whole {
   what: string;
@@ -79,7 +77,7 @@ function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
     ...of.consumers.map(({ what, text }) => ({
       what: `${what} is killed during the roll-out`,
       expectRefused: true,
-      around: (field: Field) => hooked(field, rollsOut, () => killConsumers(field, text)),
+      around: (field: Field) => hooked(field, rollsOut, () => field.killConsumers([text])),
     })),
     {
       what: "the disk with the state is full from the first value on",
@@ -116,11 +114,6 @@ function hooked(
       end();
     },
   };
-}
-
-function killConsumers(field: Field, text: string): void {
-  for (const pid of field.world.sandbox.supervisor.pids)
-    if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(text)) kill(pid);
 }
 
 /** A settled world with users, and the rotation of everything that comes next. */

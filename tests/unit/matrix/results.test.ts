@@ -28,7 +28,7 @@ describe("what is kept of the fault matrix", () => {
       [cell(put, "kill provider before"), "0"],
       [cell(get, "stale read"), "m"],
     ]);
-    assert.deepEqual(linesOf(of, [put, get], signs), { [put]: "0...1.....", [get]: ".........m" });
+    assert.deepEqual(linesOf(of, [put, get], signs), { [put]: "0...1.......", [get]: ".........m.." });
   });
 
   it("counts the last try of a cell, whatever the files are called", async () => {

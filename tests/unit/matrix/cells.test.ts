@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { endsRun, kinds, killsConsumers, type Kind, type NamedCall } from "../../matrix/calls.ts";
+import { cellsOf, takeBatch, type Cell } from "../../matrix/cells.ts";
+import { Wire } from "../../matrix/wire.ts";
+
+const statuses: readonly Kind[] = ["429", "500", "half a body", "lost reply", "time-out"];
+
+function call(vendor: string, what: string): NamedCall {
+  return { vendor, what, write: true, eventual: false, statuses, occurrence: 1 };
+}
+
+describe("cells of the fault matrix", () => {
+  const calls = ["A", "B", "C", "D", "E", "F"].map((name) => call("render", `PUT /env-vars/${name}`));
+  const limits = { most: 6, kills: 2, hangs: 1, perVendor: 6 };
+
+  it("are every fault that makes sense at a call, once", () => {
+    const cells = cellsOf("rotation", calls);
+    assert.equal(cells.length, calls.length * (kinds.length - 1), "no read can be stale here");
+    assert.equal(new Set(cells.map(({ name, kind }) => `${name} ${kind}`)).size, cells.length);
+  });
+
+  it("come in batches within the limits, in which consumers are killed alone", () => {
+    const waiting = cellsOf("rotation", calls);
+    const total = waiting.length;
+    let [taken, alone] = [0, 0];
+    for (let batch = takeBatch(waiting, limits); batch.length; batch = takeBatch(waiting, limits)) {
+      taken += batch.length;
+      const count = (test: (kind: Kind) => boolean): number => batch.filter(({ kind }) => test(kind)).length;
+      assert.ok(batch.length <= limits.most);
+      assert.ok(count(endsRun) <= limits.kills);
+      assert.ok(count((kind) => kind === "time-out") <= limits.hangs);
+      assert.ok([0, batch.length].includes(count(killsConsumers)));
+      if (count(killsConsumers)) alone++;
+    }
+    assert.equal(taken, total);
+    assert.ok(alone >= 2);
+  });
+
+  it("kill consumers at their moment, once", async () => {
+    const wire = new Wire();
+    let killed = 0;
+    wire.killConsumers = () => void killed++;
+    const cell = cellsOf("rotation", calls).find(({ kind }) => kind === "kill consumers after") as Cell;
+    wire.begin([cell]);
+    await wire.beside(cell, "before");
+    assert.deepEqual([killed, wire.fired.length], [0, 0]);
+    await wire.beside(cell, "after");
+    assert.deepEqual([killed, wire.fired], [1, [cell]]);
+  });
+});
