@@ -49,10 +49,17 @@ export class Field {
     };
   }
 
-  /** Kills every process of some consumers. @param texts what stands in their command lines @default all of them */
-  killConsumers(texts = this.of.consumers.map(({ text }) => text)): void {
-    for (const pid of this.world.sandbox.supervisor.pids)
-      if (texts.some((text) => commandOf(pid).includes(text))) kill(pid);
+  /**
+   * Kills every process of some consumers.
+   * @param texts what stands in their command lines @default all of them
+   * @returns how many there were
+   */
+  killConsumers(texts = this.of.consumers.map(({ text }) => text)): number {
+    const found = this.world.sandbox.supervisor.pids.filter((pid) =>
+      texts.some((text) => commandOf(pid).includes(text)),
+    );
+    for (const pid of found) kill(pid);
+    return found.length;
   }
 
   static async start({ of, program, patienceSeconds = 10 }: FieldOptions): Promise<Field> {

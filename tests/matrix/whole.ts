@@ -77,7 +77,7 @@ function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
     ...of.consumers.map(({ what, text }) => ({
       what: `${what} is killed during the roll-out`,
       expectRefused: true,
-      around: (field: Field) => hooked(field, rollsOut, () => field.killConsumers([text])),
+      around: (field: Field) => hooked(field, rollsOut, () => void field.killConsumers([text])),
     })),
     {
       what: "the disk with the state is full from the first value on",

@@ -27,8 +27,8 @@ export class Wire {
   hangMs = 12_000;
   /** Ends processes; set by whoever runs the engine. */
   kill: (kind: Kind, source: Source) => Promise<void> = async () => undefined;
-  /** Ends every process of those who use the secrets; set likewise. */
-  killConsumers: () => void | Promise<void> = () => undefined;
+  /** Ends every process of those who use the secrets, and tells how many there were; set likewise. */
+  killConsumers: () => number = () => 0;
   /** Told of every call as it arrives. */
   onCall: (call: NamedCall) => void | Promise<void> = () => undefined;
   #armed: Armed[] = [];
@@ -63,11 +63,9 @@ export class Wire {
     return index < 0 ? undefined : this.#armed.splice(index, 1)[0];
   }
 
-  /** Kills consumers beside a call at its moment, once. */
-  async beside(armed: Armed | undefined, moment: "before" | "after"): Promise<void> {
-    if (!armed?.kind.endsWith(moment)) return;
-    await this.killConsumers();
-    this.happened(armed);
+  /** Kills consumers beside a call at its moment. Where none of them runs, it was not met. */
+  beside(armed: Armed | undefined, moment: "before" | "after"): void {
+    if (armed?.kind.endsWith(moment) && this.killConsumers() > 0) this.happened(armed);
   }
 
   /** A fault that could not happen here, like a stale read where nothing was written before. It counts as not met. */

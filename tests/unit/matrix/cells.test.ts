@@ -36,15 +36,19 @@ describe("cells of the fault matrix", () => {
     assert.ok(alone >= 2);
   });
 
-  it("kill consumers at their moment, once", async () => {
+  it("kill consumers at their moment, where there are any", () => {
     const wire = new Wire();
     let killed = 0;
-    wire.killConsumers = () => void killed++;
+    wire.killConsumers = () => ++killed;
     const cell = cellsOf("rotation", calls).find(({ kind }) => kind === "kill consumers after") as Cell;
     wire.begin([cell]);
-    await wire.beside(cell, "before");
+    wire.beside(cell, "before");
     assert.deepEqual([killed, wire.fired.length], [0, 0]);
-    await wire.beside(cell, "after");
+    wire.beside(cell, "after");
     assert.deepEqual([killed, wire.fired], [1, [cell]]);
+    wire.begin([cell]);
+    wire.killConsumers = () => 0;
+    wire.beside(cell, "after");
+    assert.deepEqual(wire.fired, []);
   });
 });
