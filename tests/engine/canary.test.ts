@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { configFile, pulumi } from "../../sandbox/stack.ts";
-import { LeakGate } from "../support/leaks.ts";
 import { Canaries } from "../support/traces.ts";
 import { World, type Run } from "../support/world.ts";
 
@@ -17,7 +16,6 @@ describe("canaries on the real engine", () => {
   let world: World;
   const canaries = new Canaries();
   const said: [where: string, text: string][] = [];
-  let gate: LeakGate;
 
   before(async function () {
     this.timeout(1_800_000);
@@ -28,10 +26,8 @@ describe("canaries on the real engine", () => {
       if (!name.endsWith("Id")) canaries.plant(name, value);
     const { VAULT_TOKEN: token } = world.sandbox.env;
     canaries.plant("VAULT_TOKEN", token);
-    gate = new LeakGate(world);
   });
   after(async () => {
-    gate.stop();
     await world.stop();
   });
   beforeEach(() => {
@@ -50,7 +46,7 @@ describe("canaries on the real engine", () => {
       canaries.plant(`${name} in Vault after ${what}`, await world.vaultField(`visapi/${name}`, "value"));
     }
     canaries.plant(`CRON_SECRET at Vercel after ${what}`, vercel.envVar(project, "CRON_SECRET"));
-    await gate.collect();
+    await world.gate.collect();
     for (const environment of [undefined, "production"])
       try {
         canaries.plant(
@@ -146,13 +142,13 @@ describe("canaries on the real engine", () => {
   });
 
   it("leave none in the arguments of any process, and in the environment of a run's only what the run was given", () => {
-    assert.ok([...gate.watch.arguments].some((line) => line.includes("pulumi")));
-    assert.ok([...gate.watch.environments].some((variable) => variable.startsWith("ROTATION_NOW=")));
-    canaries.search("the arguments of a process", [...gate.watch.arguments].join("\n"));
+    assert.ok([...world.gate.watch.arguments].some((line) => line.includes("pulumi")));
+    assert.ok([...world.gate.watch.environments].some((variable) => variable.startsWith("ROTATION_NOW=")));
+    canaries.search("the arguments of a process", [...world.gate.watch.arguments].join("\n"));
     assert.deepEqual([...canaries.found], []);
-    assert.ok(gate.count > 10, `only ${gate.count} values`);
-    gate.searchProcesses();
-    assert.deepEqual(gate.found, []);
+    assert.ok(world.gate.count > 10, `only ${world.gate.count} values`);
+    world.gate.searchEnvironments();
+    assert.deepEqual(world.gate.found, []);
   });
 
   it("would be found, in every form", () => {

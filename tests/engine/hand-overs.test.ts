@@ -253,6 +253,7 @@ describe("hand-overs and Upstash on the real engine", function () {
     assert.equal(done.code, 0, done.shown);
     assert.equal(await vault("CGB_API_KEY"), value);
     for (const { shown } of [no, done]) {
+      world.gate.note("a terminal", shown);
       assert.ok(shown.includes(prompt));
       for (const each of [wrong, value]) assert.ok(!shown.includes(each) && !shown.includes(each.slice(0, 12)));
     }

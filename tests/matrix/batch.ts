@@ -1,6 +1,4 @@
 // Tries cells: runs with faults until each was met, then runs without any until everything holds again.
-import { join } from "node:path";
-import type { LeakGate } from "../support/leaks.ts";
 import type { Run } from "../support/world.ts";
 import { byClock, examine, type Expected } from "./checks.ts";
 import type { Cell } from "./cells.ts";
@@ -37,6 +35,11 @@ export interface Attempt {
   due: ReadonlySet<string>;
   before: ReadonlyMap<string, number>;
   ends: boolean;
+  /**
+   * Whether users find a consumer or Vault gone, which is no fault of a rotation: then only what a service answers counts
+   * as a refusal. @default whether a cell kills consumers
+   */
+  expectRefused?: boolean;
   /** What belongs to the whole of the attempt, beside or in place of faults at calls. */
   around?: {
     env?: Record<string, string>;
@@ -54,19 +57,9 @@ const betweenRunsMs = 10_000;
 /** A service that is there says no: never right, whatever happens to the others. */
 const refusal = / answered 4\d\d: /;
 
-export interface Watching {
-  gate: LeakGate;
-  /**
-   * Whether users find a consumer or Vault gone, which is no fault of a rotation: then only what a service answers counts
-   * as a refusal. @default whether a cell kills consumers
-   */
-  expectRefused?: boolean;
-}
-
 export async function attempt(
   field: Field,
-  { cells, now, due, before, ends, around }: Attempt,
-  { gate, expectRefused = cells.some(({ kind }) => killsConsumers(kind)) }: Watching,
+  { cells, now, due, before, ends, around, expectRefused = cells.some(({ kind }) => killsConsumers(kind)) }: Attempt,
 ): Promise<Outcome> {
   const started = Date.now();
   // What failed before is nobody's here.
@@ -83,7 +76,6 @@ export async function attempt(
         ? // Behind a run that was killed: what `npm start` does first.
           await field.next([], { now: later(runs++) }, waiting)
         : await field.run([], waiting, { now: later(runs++), env: around?.env ?? {} });
-      search(gate, `run ${runs}`, run);
       for (const armed of field.wire.fired) met.add(armed);
       const fired = waiting.filter((armed) => met.has(armed));
       waiting = waiting.filter((armed) => !met.has(armed));
@@ -101,15 +93,12 @@ export async function attempt(
     if (run.code === 0 && !field.killed) mended = problems;
     after++;
     run = await field.next([], { now: later(runs++) });
-    search(gate, `run ${runs}`, run);
     problems = run.code === 0 ? await examine(field, expected()) : [`the run failed: ${run.errors.join(" | ")}`];
   }
-  await gate.collect([field.of.application]);
-  gate.searchFolder(join(field.world.dir, "state"));
-  gate.search("the vendors' effects", field.world.sandbox.simulators.effects.lines().join("\n"));
-  gate.search("Slack", JSON.stringify(field.world.sandbox.simulators.slack.messages));
-  gate.search("the names of calls", field.wire.calls.map(nameOf).join("\n"));
-  gate.searchProcesses();
+  const { gate } = field.world;
+  gate.note("the names of calls", field.wire.calls.map(nameOf).join("\n"));
+  await gate.sweep();
+  gate.searchEnvironments();
   field.world.sandbox.simulators.effects.clear();
   const refused = field.users.take();
   field.world.now = later(runs);
@@ -126,12 +115,6 @@ export async function attempt(
     leaked: gate.found,
     said: run.output.slice(-4000),
   };
-}
-
-function search(gate: LeakGate, what: string, run: Run): void {
-  gate.search(`stdout of ${what}`, run.stdout);
-  gate.search(`stderr of ${what}`, run.stderr);
-  gate.search(`events of ${what}`, run.events);
 }
 
 /** Generations now, by secret. */

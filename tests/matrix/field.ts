@@ -80,7 +80,7 @@ export class Field {
   async stop(): Promise<void> {
     await this.users.stop();
     await this.proxies.stop();
-    await this.world.stop();
+    await this.world.end();
   }
 
   memory(): Memory {

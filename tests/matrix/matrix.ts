@@ -3,7 +3,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LeakGate } from "../support/leaks.ts";
 import { attempt, dueAt, generationsOf, type Outcome } from "./batch.ts";
 import { cellsOf, distinct, phases, takeBatch, type BatchLimits, type Cell, type Phase } from "./cells.ts";
 import type { UnderTest } from "./applications/under-test.ts";
@@ -47,13 +46,13 @@ export class Matrix {
   worlds = 0;
   runs = 0;
   requests = 0;
+  values = 0;
   readonly #options: MatrixOptions;
   readonly #waiting = new Map<Phase, Cell[]>();
   readonly #at = new Date().toISOString();
   readonly #name = `results-${randomUUID().slice(0, 8)}.json`;
   #groups = 0;
   #field: Field | undefined;
-  #gate: LeakGate | undefined;
 
   constructor(options: MatrixOptions) {
     this.#options = options;
@@ -69,25 +68,23 @@ export class Matrix {
   }
 
   /** A new world; nothing has been run in it. */
-  async fresh(): Promise<{ field: Field; gate: LeakGate }> {
+  async fresh(): Promise<Field> {
     await this.close();
     const field = await Field.start({ of: this.of, program: this.#options.program });
     this.worlds++;
     field.onRun = () => void this.runs++;
     this.#field = field;
-    this.#gate = new LeakGate(field.world, 400);
-    return { field, gate: this.#gate };
+    return field;
   }
 
   /** The world at hand; a new one has been through everything that comes before the phase. */
-  async current(phase: Phase = "rotation"): Promise<{ field: Field; gate: LeakGate }> {
-    if (this.#field && this.#gate) return { field: this.#field, gate: this.#gate };
-    const { field, gate } = await this.fresh();
+  async current(phase: Phase = "rotation"): Promise<Field> {
+    if (this.#field) return this.#field;
+    const field = await this.fresh();
     await this.pass(field, "first run");
     await this.settle(field);
     for (const earlier of round.slice(0, round.indexOf(phase))) await this.pass(field, earlier);
-    await gate.collect([this.of.application]);
-    return { field, gate };
+    return field;
   }
 
   /** Makes ready for a phase. @returns when it begins, RFC 3339, where the one before it has just ended */
@@ -116,18 +113,17 @@ export class Matrix {
 
   async close(): Promise<void> {
     this.requests += this.#field?.users.requests ?? 0;
-    this.#gate?.stop();
+    this.values += this.#field?.world.gate.count ?? 0;
     await this.#field?.stop();
-    [this.#field, this.#gate] = [undefined, undefined];
+    this.#field = undefined;
   }
 
   /** Goes once through everything without a fault, and plans the cells. */
   async record(): Promise<void> {
-    const { field, gate } = await this.fresh();
+    const field = await this.fresh();
     for (const phase of phases) {
       await this.pass(field, phase);
       this.recordings.push({ phase, calls: [...field.wire.calls] });
-      await gate.collect([this.of.application]);
       if (phase === "first run") await this.settle(field);
     }
     for (const phase of this.#options.phases) {
@@ -161,7 +157,7 @@ export class Matrix {
       if (left("first run")) {
         await this.#batch("first run");
         // The next rotation is to find what it finds behind any other.
-        if (round.some(left)) await this.settle((await this.current()).field);
+        if (round.some(left)) await this.settle(await this.current());
       }
       this.write();
       log(`${this.results.length} cells tried, ${this.waiting} wait, ${this.missed.length} were not met`);
@@ -170,14 +166,14 @@ export class Matrix {
 
   async #batch(phase: Phase): Promise<void> {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
-    const { field, gate } = phase === "first run" ? await this.fresh() : await this.current(phase);
+    const field = phase === "first run" ? await this.fresh() : await this.current(phase);
     const now = await this.#prepare(field, phase);
     const before = generationsOf(field);
     const due =
       phase === "first run"
         ? new Set<string>()
         : dueAt(field, now, (secret) => phase === "rotation" && (this.of.waits?.test(secret) ?? false));
-    const outcome = await attempt(field, { cells, now, due, before, ends: phase === "revocation" }, { gate });
+    const outcome = await attempt(field, { cells, now, due, before, ends: phase === "revocation" });
     await this.keep(phase, cells, outcome);
   }
 
@@ -264,7 +260,7 @@ export class Matrix {
       program: program ?? "",
       ...{ worlds, runs },
       requests: this.requests + (this.#field?.users.requests ?? 0),
-      values: this.#gate?.count ?? 0,
+      values: this.values + (this.#field?.world.gate.count ?? 0),
       planned: {},
       cells: {},
       whole: this.results.filter(({ phase }) => phase === "whole run"),

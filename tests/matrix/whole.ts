@@ -1,5 +1,4 @@
 // Faults that last for a whole run, or come from beside it.
-import type { LeakGate } from "../support/leaks.ts";
 import type { UnderTest } from "./applications/under-test.ts";
 import { attempt, dueAt, generationsOf, type Attempt, type Outcome } from "./batch.ts";
 import type { NamedCall } from "./calls.ts";
@@ -117,25 +116,25 @@ function hooked(
 }
 
 /** A settled world with users, and the rotation of everything that comes next. */
-async function rotation(matrix: Matrix): Promise<{ field: Field; gate: LeakGate; next: Attempt }> {
+async function rotation(matrix: Matrix): Promise<{ field: Field; next: Attempt }> {
   const { of } = matrix;
-  const { field, gate } = await matrix.current();
+  const field = await matrix.current();
   await matrix.settle(field);
   await field.users.arrive();
   await quiet();
   const now = field.world.later(of.days);
   const due = dueAt(field, now, (secret) => of.waits?.test(secret) ?? false);
-  return { field, gate, next: { cells: [], now, due, before: generationsOf(field), ends: false } };
+  return { field, next: { cells: [], now, due, before: generationsOf(field), ends: false } };
 }
 
 /** Tries each in a rotation of everything. */
 export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Promise<void> {
-  const { field: first } = await matrix.current();
+  const first = await matrix.current();
   for (const { what, around, expectRefused = false } of wholes(matrix.of, first.proxies.vendors)) {
     if (!only.test(what) || Date.now() > until) continue;
     await matrix.whole(what, async () => {
-      const { field, gate, next } = await rotation(matrix);
-      return attempt(field, { ...next, ...(around ? { around: around(field) } : {}) }, { gate, expectRefused });
+      const { field, next } = await rotation(matrix);
+      return attempt(field, { ...next, ...(around ? { around: around(field) } : {}), expectRefused });
     });
   }
   if (only.test("the clock goes back and forth") && Date.now() < until)
@@ -144,9 +143,9 @@ export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Pr
 
 /** A rotation, then a run a year before it, then one behind it: the second is refused, nothing is rotated twice, and nothing ends too early. */
 async function clockBackAndForth(matrix: Matrix): Promise<Outcome> {
-  const { field, gate, next } = await rotation(matrix);
+  const { field, next } = await rotation(matrix);
   const { now, due, before } = next;
-  const rotated = await attempt(field, next, { gate });
+  const rotated = await attempt(field, next);
   const after = generationsOf(field);
   const past = await field.run([], [], { now: new Date(Date.parse(now) - 366 * 86_400_000).toISOString() });
   // A clock that runs behind is refused before the first effect.
@@ -161,11 +160,13 @@ async function clockBackAndForth(matrix: Matrix): Promise<Outcome> {
   await field.users.arrive();
   const later = field.world.later(0, matrix.of.endsAfterHours);
   await quiet();
-  const ended = await attempt(
-    field,
-    { cells: [], now: later, due: dueAt(field, later, () => false), before: after, ends: true },
-    { gate },
-  );
+  const ended = await attempt(field, {
+    cells: [],
+    now: later,
+    due: dueAt(field, later, () => false),
+    before: after,
+    ends: true,
+  });
   problems.push(...rotated.problems, ...ended.problems);
   const seen = await examine(field, { before, due, ends: false, now: field.world.now });
   problems.push(...seen);

@@ -46,53 +46,91 @@ export class ProcessWatch {
   }
 }
 
-/** Every secret value that a world holds now, by a name that tells where: Vault's entries, vendors, the sandbox's own. */
-export async function valuesOf(world: World, folders: readonly string[]): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const [name, value] of Object.entries(world.sandbox.secrets))
-    if (!name.endsWith("Id") && !name.endsWith("Ref") && typeof value === "string") found.set(name, value);
-  found.set("VAULT_TOKEN", world.sandbox.env["VAULT_TOKEN"] ?? "");
-  const { VAULT_ADDR: address = "", VAULT_TOKEN: token = "" } = world.sandbox.env;
-  for (const folder of folders)
-    for (const entry of Object.keys(await world.vaultVersions(folder))) {
-      const response = await fetch(`${address}/v1/secret/data/${folder}/${entry}`, {
-        headers: { "x-vault-token": token },
-      });
-      const { data } = (await response.json()) as { data?: { data?: Record<string, unknown> } };
-      for (const [field, value] of Object.entries(data?.data ?? {}))
-        if (
-          typeof value === "string" &&
-          /value|private|secret|token|password|^url$|(primary|secondary)_key/i.test(field)
-        ) {
-          found.set(`${folder}/${entry} ${field}`, value);
-          const password = URL.canParse(value) ? new URL(value).password : "";
-          if (password) found.set(`password of ${folder}/${entry}`, decodeURIComponent(password));
-        }
-    }
-  const { render } = world.sandbox.simulators;
-  const { RENDER_SERVICE_ID: service = "" } = world.sandbox.env;
-  for (const entry of Object.keys(await world.vaultVersions())) {
-    const previous = render.envVar(service, `${entry}_PREVIOUS`);
-    if (previous) found.set(`${entry}_PREVIOUS at Render`, previous);
+/** Fields of Vault's entries that hold a value. */
+const holdsValue = /value|private|secret|token|password|^url$|(primary|secondary)_key/i;
+/** Where the stack keeps its records: names of secrets, and no value. */
+const records = "rotation-audit/";
+
+/** Reads every value that a world's Vault holds or has held: each version of each entry of every KV mount, once. */
+class VaultReader {
+  readonly #world: World;
+  readonly #read = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
   }
-  return found;
+
+  /** Values that were not read before, by where they are. */
+  async fresh(): Promise<[where: string, value: string][]> {
+    const { vault } = this.#world.sandbox;
+    const { data } = await vault.call<{
+      data: Record<string, { type: string; options?: { version?: string } | null }>;
+    }>("GET", "sys/mounts");
+    const mounts = Object.entries(data).filter(([, { type, options }]) => type === "kv" && options?.version === "2");
+    const found: [string, string][] = [];
+    for (const [mount] of mounts)
+      for (const path of await this.#entries(mount)) found.push(...(await this.#of(mount, path)));
+    return found;
+  }
+
+  async #entries(mount: string, folder = ""): Promise<string[]> {
+    const keys = (await this.#ask<{ keys?: string[] }>(`${mount}metadata/${folder}?list=true`))?.keys ?? [];
+    const below = keys
+      .filter((key) => folder !== "" || key !== records)
+      .map(async (key) => (key.endsWith("/") ? this.#entries(mount, folder + key) : [folder + key]));
+    return (await Promise.all(below)).flat();
+  }
+
+  async #of(mount: string, path: string): Promise<[string, string][]> {
+    const known = await this.#ask<{ versions?: Record<string, { destroyed: boolean }> }>(`${mount}metadata/${path}`);
+    const found: [string, string][] = [];
+    for (const [version, { destroyed }] of Object.entries(known?.versions ?? {})) {
+      const id = `${mount}${path}, version ${version}`;
+      if (destroyed || this.#read.has(id)) continue;
+      const entry = await this.#ask<{ data?: Record<string, unknown> | null }>(
+        `${mount}data/${path}?version=${version}`,
+      );
+      if (!entry?.data) continue;
+      this.#read.add(id);
+      for (const [field, value] of Object.entries(entry.data)) {
+        if (typeof value !== "string" || !holdsValue.test(field)) continue;
+        found.push([`${id} ${field}`, value]);
+        const password = URL.canParse(value) ? new URL(value).password : "";
+        if (password) found.push([`password of ${id}`, decodeURIComponent(password)]);
+      }
+    }
+    return found;
+  }
+
+  /** @returns undefined for what is not there */
+  async #ask<T>(path: string): Promise<T | undefined> {
+    return this.#world.sandbox.vault.call<{ data: T }>("GET", path).then(
+      ({ data }) => data,
+      () => undefined,
+    );
+  }
 }
+
+/** Files of a world's folder in which values are by right. */
+const ofRight = /^(env\.sh|secrets\.json|vault-keys\.json|ports\.json|kubeconfig.*)$/;
 
 /** Plants values as they come up and searches what comes up, each value and each file once. */
 export class LeakGate {
   readonly canaries = new Canaries();
   readonly watch: ProcessWatch;
-  /** Files and texts that were searched. */
-  searched = 0;
   readonly #known = new Set<string>();
   readonly #made = new Canaries();
   readonly #files = new Map<string, number>();
+  readonly #notes: [where: string, text: string][] = [];
   readonly #world: World;
+  readonly #vault: VaultReader;
   /** What a run is given in its environment by right: no leak there, and one everywhere else. */
   readonly #given: string;
 
-  constructor(world: World, everyMs?: number) {
+  /** @param everyMs between two looks at the machine's processes */
+  constructor(world: World, everyMs = 400) {
     this.#world = world;
+    this.#vault = new VaultReader(world);
     this.watch = new ProcessWatch(world.dir, everyMs);
     this.#given = Object.values(world.sandbox.env)
       .flatMap((value) => [value, decoded(value)])
@@ -103,40 +141,65 @@ export class LeakGate {
     return [...this.canaries.found, ...this.#made.found];
   }
 
+  /** How many values are searched for. */
   get count(): number {
     return this.#known.size;
   }
 
-  /** Takes up the values that exist now. Numbers, names and prefixes that are no secret are left out by their length. */
-  async collect(folders: readonly string[] = ["visapi"]): Promise<void> {
-    for (const [name, value] of await valuesOf(this.#world, folders)) {
-      if (this.#known.has(value) || value.length < 12) continue;
+  /** Keeps what a run or command said until the values that it made are known. */
+  note(where: string, text: string): void {
+    if (text !== "") this.#notes.push([where, text]);
+  }
+
+  /** Takes up the values that exist by now. Numbers, names and prefixes that are no secret are left out by their length. */
+  async collect(): Promise<void> {
+    const { sandbox } = this.#world;
+    // A Vault that is sealed or gone keeps back what is new in it; the rest is searched for, and that once it is back.
+    const values: [string, string | undefined][] = await this.#vault.fresh().catch(() => []);
+    for (const [name, value] of Object.entries(sandbox.secrets))
+      if (!name.endsWith("Id") && !name.endsWith("Ref")) values.push([name, String(value)]);
+    values.push(["VAULT_TOKEN", sandbox.env["VAULT_TOKEN"]]);
+    const { RENDER_SERVICE_ID: service = "" } = sandbox.env;
+    for (const entry of Object.keys(await this.#world.vaultVersions()))
+      values.push([`${entry}_PREVIOUS at Render`, sandbox.simulators.render.envVar(service, `${entry}_PREVIOUS`)]);
+    for (const [name, value] of values) {
+      if (!value || value.length < 12 || this.#known.has(value)) continue;
       this.#known.add(value);
       this.canaries.plant(name, value);
       if (!this.#given.includes(value)) this.#made.plant(name, value);
     }
   }
 
-  search(where: string, text: string): void {
-    this.searched++;
-    this.canaries.search(where, text);
+  /** Collects, then searches all that was left behind since the last time. @returns everything that was ever found */
+  async sweep(): Promise<string[]> {
+    await this.collect();
+    for (const [where, text] of this.#notes.splice(0)) this.canaries.search(where, text);
+    const { dir, sandbox } = this.#world;
+    for (const folder of ["state", "logs"]) this.searchFolder(join(dir, folder));
+    for (const name of readdirSync(dir)) if (!ofRight.test(name)) this.#searchFile(join(dir, name));
+    const { effects, slack } = sandbox.simulators;
+    this.canaries.search("the vendors' effects", effects.lines().join("\n"));
+    this.canaries.search("Slack", JSON.stringify(slack.messages));
+    this.canaries.search("the arguments of a process", [...this.watch.arguments].join("\n"));
+    return this.found;
   }
 
   /** Files below a folder that are new or were written since the last time. */
   searchFolder(folder: string): void {
-    for (const entry of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-      const path = join(folder, entry);
-      const stat = statSync(path, { throwIfNoEntry: false });
-      if (!stat?.isFile() || this.#files.get(path) === stat.mtimeMs) continue;
-      this.#files.set(path, stat.mtimeMs);
-      const bytes = readFileSync(path);
-      this.search(path, (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8"));
-    }
+    for (const entry of readdirSync(folder, { recursive: true, encoding: "utf8" }))
+      this.#searchFile(join(folder, entry));
   }
 
-  /** What processes were started with: of values that were made, none; of those a run is given, none in a command line. */
-  searchProcesses(): void {
-    this.search("the arguments of a process", [...this.watch.arguments].join("\n"));
+  #searchFile(path: string): void {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (!stat?.isFile() || this.#files.get(path) === stat.mtimeMs) return;
+    this.#files.set(path, stat.mtimeMs);
+    const bytes = readFileSync(path);
+    this.canaries.search(path, (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8"));
+  }
+
+  /** What processes of the runs were started with: no value that was made, beside what a run is given by right. */
+  searchEnvironments(): void {
     this.#made.search("the environment of a process", [...this.watch.environments].join("\n"));
   }
 

@@ -39,6 +39,7 @@ export class Typist {
       child.on("error", reject);
       child.on("close", (code) => {
         this.everything.push(typed.out, typed.said);
+        this.#world.gate.note(`rotate ${args.join(" ")}`, typed.out + typed.said);
         resolve({ ...typed, code: code ?? 1 });
       });
       child.stdin.on("error", () => undefined);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { InventoryRow } from "../../components/application.ts";
 import { Sandbox } from "../../sandbox/sandbox.ts";
 import { configFile, ensureStack, pulumi, repository, type Ran } from "../../sandbox/stack.ts";
+import { LeakGate } from "./leaks.ts";
 import type { WorkloadOptions } from "../../sandbox/servers/kubernetes-workloads.ts";
 import { ensureKubernetes } from "../../sandbox/toolchain/kubernetes.ts";
 import { ensureToolchain } from "../../sandbox/toolchain/toolchain.ts";
@@ -50,6 +51,8 @@ export interface WorldOptions {
 export class World {
   readonly sandbox: Sandbox;
   readonly dir: string;
+  /** Knows every value of this world, and what its runs and commands leave behind. */
+  readonly gate: LeakGate;
   /** The time that runs see. */
   now: string;
   /** Runs take this folder of `tests/programs/` unless they name one. @default the repository's own program */
@@ -60,6 +63,7 @@ export class World {
     this.sandbox = sandbox;
     this.dir = dir;
     this.now = "2027-03-01T03:00:00Z";
+    this.gate = new LeakGate(this);
   }
 
   /**
@@ -83,7 +87,16 @@ export class World {
     return new World(sandbox, dir);
   }
 
+  /** Ends the world. @throws Error when a value lies anywhere in what was left behind, whatever the tests looked at */
   async stop(): Promise<void> {
+    const found = await this.gate.sweep();
+    await this.end();
+    if (found.length > 0) throw new Error(`values were left in plain text:\n${found.join("\n")}`);
+  }
+
+  /** Ends the world without a look at what was left behind. */
+  async end(): Promise<void> {
+    this.gate.stop();
     await this.sandbox.stop();
     rmSync(this.dir, { recursive: true, force: true });
   }
@@ -124,6 +137,8 @@ export class World {
     } catch {
       // A run that fails before the engine starts writes none.
     }
+    for (const [stream, text] of Object.entries({ stdout: ran.stdout, stderr: ran.stderr, events }))
+      this.gate.note(`${stream} of ${command[0]} at ${now}`, text);
     return {
       ...ran,
       output: ran.stdout + ran.stderr,

@@ -53,15 +53,21 @@ describe("simulators: Supabase", () => {
   });
 
   it("refuses for a whole minute who asked more than 60 times in one", async () => {
-    // All at once: one by one, a busy machine needs more than the minute, which is short here.
-    const answers = await Promise.all(Array.from({ length: 61 }, () => call()("GET", keys)));
-    const statuses = answers.map(({ status }) => status).sort();
+    const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 700));
+    const burst = async (): Promise<number[]> =>
+      (await Promise.all(Array.from({ length: 61 }, () => call()("GET", keys)))).map(({ status }) => status).sort();
+    // The minute is short here: a busy machine may need more than one for them, even all at once, and tries again then.
+    let statuses = await burst();
+    for (let tries = 0; statuses.at(60) === 200 && tries < 8; tries++) {
+      await pause();
+      statuses = await burst();
+    }
     assert.deepEqual([statuses.at(59), statuses.at(60)], [200, 429]);
     const blocked = await call()("GET", keys);
     assert.equal(blocked.status, 429);
     assert.equal(blocked.headers.get("x-ratelimit-remaining"), "0");
     assert.equal((await data("eyJ.service.x", "/rest/v1/")).status, 200, "the project itself goes on");
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await pause();
     assert.equal((await call()("GET", keys)).status, 200);
   });
 });
