@@ -68,7 +68,7 @@ export interface BatchLimits {
   most: number;
   /** Of those, kills of the provider or the engine: each ends a run. */
   kills: number;
-  /** Of those, at one server. @default a quarter */
+  /** Of those, at one server; where consumers are killed beside calls, the servers notice nothing. @default a quarter */
   perVendor?: number;
   /** Of those, time-outs: each takes as long as the answer is kept back. */
   hangs: number;
@@ -97,7 +97,7 @@ export function takeBatch(
       cell.phase === first.phase &&
       killsConsumers(cell.kind) === killsConsumers(first.kind) &&
       count(({ name }) => name === cell.name) === 0 &&
-      count(({ vendor }) => vendor === cell.vendor) < perVendor &&
+      (killsConsumers(cell.kind) || count(({ vendor }) => vendor === cell.vendor) < perVendor) &&
       (!endsRun(cell.kind) || count(({ kind }) => endsRun(kind)) < kills) &&
       (cell.kind !== "time-out" || count(({ kind }) => kind === "time-out") < hangs);
     if (fits) batch.push(...waiting.splice(index, 1));
