@@ -38,7 +38,7 @@ try {
     writeFileSync(join(folder, `${stack}.json`), own);
     const settings = { ...config, "secret-rotation:part": { index, of: parts } };
     writeFileSync(join(world.dir, `Pulumi.${stack}.yaml`), `config: ${JSON.stringify(settings)}\n`);
-    remember(forStack(env, stack), stack, new Date(world.now));
+    await remember(forStack(env, stack), stack, new Date(world.now));
   }
   const written = (): string =>
     JSON.stringify(

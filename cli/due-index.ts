@@ -1,17 +1,17 @@
-// What lets a scheduled run of a stack start no engine: a small file beside the state that says, of the last run that
+// What lets a scheduled run of a stack start no engine: a few lines beside the state that say, of the last run that
 // left nothing to do, which state, configuration, program and surroundings it saw, and until when nothing is due. If
-// any of them differs by a byte, or the file is missing, old or broken, the engine runs; it can only cost time.
+// any of them differs by a byte, or they are missing, old or broken, the engine runs; it can only cost time.
 import { createHash, createHmac } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { openStore, type Store } from "./backends/store.ts";
 import { repository } from "./engine.ts";
-import { backendFolder } from "./backend.ts";
-import { isLocked, projectName, readStateFile, type StateFile } from "./state-file.ts";
+import { isLocked, projectName, readState, type StateFile } from "./state-file.ts";
 import { wakeAt } from "./wake.ts";
 
 interface Index {
   version: 1;
-  /** SHA-256 of the state's file. */
+  /** SHA-256 of the state's bytes. */
   state: string;
   /** Of everything that a run is decided by, beside state and time. */
   surroundings: string;
@@ -41,47 +41,74 @@ const ofThisRunOnly =
 /**
  * The stack's state, when nothing in it is due: the engine would change nothing.
  * @param stack its name; what is only selected with `pulumi stack select` is not looked up
+ * @returns undefined when the engine is to be asked, also because the backend cannot be
  */
-export function nothingDue(env: NodeJS.ProcessEnv, stack: string | undefined, now: Date): StateFile | undefined {
-  const file = stack && indexFile(env, stack);
-  if (!file || !existsSync(file) || isLocked(env, stack)) return undefined;
-  const index = parse(readFileSync(file, "utf8"));
-  if (index?.version !== 1) return undefined;
-  const { checkedAt, wakeAt: wakes } = index;
-  // A clock that was set back is a reason to look again.
-  if (!(Date.parse(checkedAt) <= now.getTime())) return undefined;
-  if (wakes !== "" && !(now.getTime() < Date.parse(wakes))) return undefined;
-  if (index.surroundings !== surroundings(env, stack)) return undefined;
-  const state = readStateFile(env, stack);
-  return state?.hash === index.state ? state : undefined;
-}
-
-/** Remembers that a whole run of the stack has just succeeded; forgets what was remembered when more is to be done. */
-export function remember(env: NodeJS.ProcessEnv, stack: string | undefined, now: Date): void {
-  const file = stack && indexFile(env, stack);
-  if (!file) return;
-  const state = readStateFile(env, stack);
-  const wakes = state && wakeAt(state.state, now);
-  if (!state || wakes === undefined) {
-    rmSync(file, { force: true });
-    return;
+export async function nothingDue(
+  env: NodeJS.ProcessEnv,
+  stack: string | undefined,
+  now: Date,
+): Promise<StateFile | undefined> {
+  try {
+    const place = await placeOf(env, stack);
+    const text = await place?.store.read(place.key);
+    const index = text && parse(text.toString("utf8"));
+    if (!place || index?.version !== 1) return undefined;
+    const { checkedAt, wakeAt: wakes } = index;
+    // A clock that was set back is a reason to look again.
+    if (!(Date.parse(checkedAt) <= now.getTime())) return undefined;
+    if (wakes !== "" && !(now.getTime() < Date.parse(wakes))) return undefined;
+    if (index.surroundings !== surroundings(env, place.stack)) return undefined;
+    const [locked, state] = await Promise.all([
+      isLocked(place.store, place.project, place.stack),
+      readState(place.store, place.project, place.stack),
+    ]);
+    return !locked && state?.hash === index.state ? state : undefined;
+  } catch {
+    return undefined;
   }
-  const index: Index = {
-    version: 1,
-    state: state.hash,
-    surroundings: surroundings(env, stack),
-    checkedAt: now.toISOString(),
-    wakeAt: wakes,
-  };
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(`${file}.${process.pid}`, `${JSON.stringify(index)}\n`, { mode: 0o600 });
-  renameSync(`${file}.${process.pid}`, file);
 }
 
-function indexFile(env: NodeJS.ProcessEnv, stack: string): string | undefined {
-  const folder = backendFolder(env);
+/**
+ * Remembers that a whole run of the stack has just succeeded; forgets what was remembered when more is to be done.
+ * @returns why it could not be remembered, where it should have been: the next run starts the engine for nothing
+ */
+export async function remember(
+  env: NodeJS.ProcessEnv,
+  stack: string | undefined,
+  now: Date,
+): Promise<string | undefined> {
+  try {
+    const place = await placeOf(env, stack);
+    if (!place) return undefined;
+    const state = await readState(place.store, place.project, place.stack);
+    const wakes = state && wakeAt(state.state, now);
+    if (!state || wakes === undefined) {
+      await place.store.remove(place.key);
+      return undefined;
+    }
+    const index: Index = {
+      version: 1,
+      state: state.hash,
+      surroundings: surroundings(env, place.stack),
+      checkedAt: now.toISOString(),
+      wakeAt: wakes,
+    };
+    await place.store.write(place.key, `${JSON.stringify(index)}\n`);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Where a stack's index lies; undefined where there can be none. */
+async function placeOf(
+  env: NodeJS.ProcessEnv,
+  stack: string | undefined,
+): Promise<{ store: Store; project: string; stack: string; key: string } | undefined> {
   const project = projectName(env);
-  return folder && project ? join(folder, ".pulumi", "secret-rotation", project, `${stack}.json`) : undefined;
+  if (!stack || !project) return undefined;
+  const store = await openStore(env);
+  return store && { store, project, stack, key: `.pulumi/secret-rotation/${project}/${stack}.json` };
 }
 
 function parse(text: string): Index | undefined {

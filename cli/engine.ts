@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
-import { backendFolder, mendMetadata } from "./backend.ts";
+import { backendFolder, mendMetadata } from "./backends/files.ts";
+import { openStore } from "./backends/store.ts";
 import { clearDeadLocks, deadLock } from "./locks.ts";
 import { readStateFile } from "./state-file.ts";
 
@@ -139,7 +140,7 @@ export class Engine {
 
   /** What the stack remembers; secrets in it are ciphertext. */
   async state(): Promise<State> {
-    const file = this.stack === undefined ? undefined : readStateFile(this.#env, this.stack);
+    const file = this.stack === undefined ? undefined : await readStateFile(this.#env, this.stack);
     if (file) return file.state;
     interface Deployment {
       resources?: StateResource[];
@@ -269,10 +270,10 @@ export class Engine {
     const dead = ran.code === 0 ? undefined : deadLock(ran.stderr + ran.stdout);
     if (!dead) return ran;
     this.#say(`The lock of a run that died (process ${dead.pid} on this machine) is taken away.`);
-    const folder = backendFolder(this.#env);
+    const store = await openStore(this.#env);
     // Elsewhere only Pulumi can, which takes away every lock of the stack.
-    if (folder === undefined) await this.#ask(["cancel", "--yes"]);
-    else clearDeadLocks(folder);
+    if (store === undefined) await this.#ask(["cancel", "--yes"]);
+    else await clearDeadLocks(store);
     return attempt();
   }
 }

@@ -6,7 +6,7 @@ import { AuditedEngine } from "./audit.ts";
 import { columns, painter } from "./columns.ts";
 import { exits, Failure, UsageError, type Call, type Exit } from "./command.ts";
 import { nothingDue } from "./due-index.ts";
-import { Engine, repository } from "./engine.ts";
+import { Engine, forStack, repository, type State } from "./engine.ts";
 import { readInventory, type Row } from "./inventory.ts";
 import { resolve } from "./names.ts";
 import type { Outcome } from "./progress.ts";
@@ -77,29 +77,33 @@ export function partsOf(base: string, folder: string): string[] {
   return found.filter((index) => index <= of).map((index) => `${base}-${index}`);
 }
 
+/** How many stacks are looked at side by side before any engine is started: that takes the backend's time, not ours. */
+const lookingAt = 16;
+
 /** Runs all of them, some at a time; one that fails keeps no other from its run. */
 export async function runFleet(call: Call, stacks: string[], one: RunOne): Promise<Exit> {
   const { io, options } = call;
   const width = widthOf(options["at-once"]);
   const work =
     call.names.length > 0 ? await owners(call, stacks) : new Map(stacks.map((stack) => [stack, [] as string[]]));
-  const waiting = [...work];
   const ended: Ended[] = [];
   // Each run listens for Ctrl-C, to pass it on.
   process.setMaxListeners(Math.max(process.getMaxListeners(), width + 10));
   const began = performance.now();
-  const next = async (): Promise<void> => {
-    for (let job = waiting.shift(); job; job = waiting.shift()) {
-      const [stack, targets] = job;
-      const result = await runOne(call, stack, targets, one);
-      ended.push(result);
-      if (result.what !== "nothing due")
-        io.say(
-          `${stack}: ${result.what === "failed" ? "FAILED" : "done"} in ${result.seconds.toFixed(1)} s (${ended.length} of ${work.size})`,
-        );
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(width, work.size) }, next));
+  const loud: [string, string[]][] = [];
+  await sideBySide([...work], lookingAt, async ([stack, targets]) => {
+    const quiet = targets.length > 0 || options["full"] ? undefined : await quietly(call, stack);
+    if (quiet) ended.push(quiet);
+    else loud.push([stack, targets]);
+  });
+  loud.sort(([one], [other]) => stacks.indexOf(one) - stacks.indexOf(other));
+  await sideBySide(loud, width, async ([stack, targets]) => {
+    const result = await runOne(call, stack, targets, one);
+    ended.push(result);
+    io.say(
+      `${stack}: ${result.what === "failed" ? "FAILED" : "done"} in ${result.seconds.toFixed(1)} s (${ended.length} of ${work.size})`,
+    );
+  });
   ended.sort((a, b) => stacks.indexOf(a.stack) - stacks.indexOf(b.stack));
   const seconds = (performance.now() - began) / 1000;
   if (options["json"])
@@ -114,6 +118,24 @@ export async function runFleet(call: Call, stacks: string[], one: RunOne): Promi
   return ended.some(({ what }) => what === "failed") ? exits.failed : exits.ok;
 }
 
+/** Does the work for each of them, so many at a time, in their order. */
+async function sideBySide<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const next = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(width, items.length) }, next));
+}
+
+/** A stack in which nothing is due; undefined when the engine has to look. */
+async function quietly({ io }: Call, stack: string): Promise<Ended | undefined> {
+  const began = performance.now();
+  const quiet = await nothingDue(forStack(io.env, stack), stack, io.now);
+  if (!quiet) return undefined;
+  const seconds = (performance.now() - began) / 1000;
+  return { stack, what: "nothing due", seconds, touched: [], why: "", rows: readInventory(quiet.state, io.now) };
+}
+
 async function runOne(call: Call, stack: string, targets: string[], one: RunOne): Promise<Ended> {
   const began = performance.now();
   const say = (text: string): void => call.io.say(`${stack}: ${text}`);
@@ -124,10 +146,6 @@ async function runOne(call: Call, stack: string, targets: string[], one: RunOne)
     ...rest,
     seconds: (performance.now() - began) / 1000,
   });
-  if (targets.length === 0 && !call.options["full"]) {
-    const quiet = nothingDue(engine.env, stack, call.io.now);
-    if (quiet) return end("nothing due", { rows: readInventory(quiet.state, call.io.now) });
-  }
   try {
     const { outcome, rows } = await one({ ...call, engine, names: targets, io }, targets);
     return end("run", { touched: outcome.touched, rows });
@@ -151,12 +169,18 @@ function sparing(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 /** Which stack has which of the secrets that were named. @throws UsageError for a name that none has */
 async function owners(call: Call, stacks: string[]): Promise<Map<string, string[]>> {
+  const states = new Map<string, State>();
+  await sideBySide(stacks, lookingAt, async (stack) => {
+    const read = await readStateFile(forStack(call.io.env, stack), stack);
+    if (read) states.set(stack, read.state);
+  });
+  const unread = stacks.filter((stack) => !states.has(stack));
+  await sideBySide(unread, widthOf(call.options["at-once"]), async (stack) => {
+    states.set(stack, await new Engine(call.io.env, stack, call.io.say).state());
+  });
   const held = new Map<string, string>();
-  for (const stack of stacks) {
-    const engine = new Engine(call.io.env, stack, call.io.say);
-    const state = readStateFile(engine.env, stack)?.state ?? (await engine.state());
-    for (const { name } of readInventory(state, call.io.now)) held.set(name, stack);
-  }
+  for (const stack of stacks)
+    for (const { name } of readInventory(states.get(stack) as State, call.io.now)) held.set(name, stack);
   const found = new Map<string, string[]>();
   for (const name of resolve(call.names, [...held.keys()])) {
     const stack = held.get(name) as string;

@@ -1,9 +1,8 @@
-// A self-managed backend keeps a lock file while a run lasts; a run that is killed leaves it behind. Pulumi's message
+// A self-managed backend keeps a lock while a run lasts; a run that is killed leaves it behind. Pulumi's message
 // about it names the process (github.com/pulumi/pulumi `pkg/backend/diy/lock.go`).
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
-import { removeFiles } from "./backend.ts";
+import type { Store } from "./backends/store.ts";
 
 export interface DeadLock {
   pid: number;
@@ -29,16 +28,25 @@ export function deadLock(
 }
 
 /**
- * Takes away the locks that killed runs of this machine left in a backend of files, and no others: a run that has begun
- * since keeps its own.
- * @param folder the backend's
+ * Takes away the locks that killed runs of this machine left in a backend, and no others: a run that has begun since keeps
+ * its own.
  * @returns how many there were
+ * @throws Error when the store cannot be asked, or a lock is none
  */
-export function clearDeadLocks(folder: string): number {
-  return removeFiles(join(folder, ".pulumi", "locks"), ".json", (file) => {
-    const { pid, hostname: host } = JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
-    return host === hostname() && !isPulumi(pid);
-  });
+export async function clearDeadLocks(store: Store): Promise<number> {
+  const keys = (await store.list(".pulumi/locks/")).filter((key) => key.endsWith(".json"));
+  const gone = await Promise.all(
+    keys.map(async (key) => {
+      const lock = await store.read(key);
+      // It was given back meanwhile.
+      if (!lock) return false;
+      const { pid, hostname: host } = JSON.parse(lock.toString("utf8")) as { pid: number; hostname: string };
+      if (host !== hostname() || isPulumi(pid)) return false;
+      await store.remove(key);
+      return true;
+    }),
+  );
+  return gone.filter(Boolean).length;
 }
 
 /** Whether the process lives and, where the system tells, is a pulumi: numbers are given out again. */

@@ -1,15 +1,15 @@
-// The state of a stack on a self-managed backend of files, read as it lies there: for questions that are asked often,
-// and need no engine.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+// The state of a stack on a self-managed backend, read as it lies there: for questions that are asked often, and need no
+// engine.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import { createHash } from "node:crypto";
-import { backendFolder } from "./backend.ts";
+import { openStore, type Store } from "./backends/store.ts";
 import { repository, type State, type StateResource } from "./engine.ts";
 
 export interface StateFile {
   state: State;
-  /** SHA-256 of the file as it lies there, hex. */
+  /** SHA-256 of the bytes as they lie there, hex. */
   hash: string;
 }
 
@@ -21,40 +21,46 @@ export function projectName(env: NodeJS.ProcessEnv): string | undefined {
   return /^name:\s*"?([\w.-]+)"?\s*$/m.exec(text)?.[1];
 }
 
-/** @returns undefined when there is no such file, or nothing can be made of it: then Pulumi itself is to be asked */
-export function readStateFile(env: NodeJS.ProcessEnv, stack: string): StateFile | undefined {
-  const folder = backendFolder(env);
-  const project = projectName(env);
-  if (!folder || !project) return undefined;
-  const base = join(folder, ".pulumi", "stacks", project, stack);
-  const found = Object.entries(endings).filter(([ending]) => existsSync(base + ending));
-  const [first] = found;
-  // Two of them: the compression was changed, and which one counts is Pulumi's to say.
-  if (!first || found.length > 1) return undefined;
+/**
+ * @returns undefined when the backend cannot be asked, there is no such state, or nothing can be made of it: then Pulumi
+ * itself is to be asked
+ */
+export async function readStateFile(env: NodeJS.ProcessEnv, stack: string): Promise<StateFile | undefined> {
   try {
-    const bytes = readFileSync(base + first[0]);
-    const parsed = JSON.parse(first[1](bytes).toString("utf8")) as {
-      checkpoint?: { latest?: { resources?: StateResource[]; pending_operations?: { resource: { urn: string } }[] } };
-    };
-    const latest = parsed.checkpoint?.latest;
-    if (!latest) return undefined;
-    return {
-      state: {
-        resources: latest.resources ?? [],
-        pending: (latest.pending_operations ?? []).map(({ resource }) => resource.urn),
-      },
-      hash: createHash("sha256").update(bytes).digest("hex"),
-    };
+    const store = await openStore(env);
+    const project = projectName(env);
+    return store && project ? await readState(store, project, stack) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Whether a run has, or had when it died, the stack. */
-export function isLocked(env: NodeJS.ProcessEnv, stack: string): boolean {
-  const folder = backendFolder(env);
-  const project = projectName(env);
-  if (!folder || !project) return true;
-  const locks = join(folder, ".pulumi", "locks", "organization", project, stack);
-  return existsSync(locks) && readdirSync(locks).length > 0;
+/** The same, from a store. @throws Error when that cannot be asked, or the bytes are no state */
+export async function readState(store: Store, project: string, stack: string): Promise<StateFile | undefined> {
+  const base = `.pulumi/stacks/${project}/${stack}`;
+  const keys = await store.list(`${base}.json`);
+  const found = Object.entries(endings).filter(([ending]) => keys.includes(base + ending));
+  const [first] = found;
+  // Two of them: the compression was changed, and which one counts is Pulumi's to say.
+  if (!first || found.length > 1) return undefined;
+  const [ending, unpack] = first;
+  const bytes = await store.read(base + ending);
+  if (!bytes) return undefined;
+  const parsed = JSON.parse(unpack(bytes).toString("utf8")) as {
+    checkpoint?: { latest?: { resources?: StateResource[]; pending_operations?: { resource: { urn: string } }[] } };
+  };
+  const latest = parsed.checkpoint?.latest;
+  if (!latest) return undefined;
+  return {
+    state: {
+      resources: latest.resources ?? [],
+      pending: (latest.pending_operations ?? []).map(({ resource }) => resource.urn),
+    },
+    hash: createHash("sha256").update(bytes).digest("hex"),
+  };
+}
+
+/** Whether a run has, or had when it died, the stack. @throws Error when the store cannot be asked */
+export async function isLocked(store: Store, project: string, stack: string): Promise<boolean> {
+  return (await store.list(`.pulumi/locks/organization/${project}/${stack}/`)).length > 0;
 }

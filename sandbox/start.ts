@@ -12,6 +12,7 @@ import { table } from "../cli/table.ts";
 import { addKubernetes, connectOrStart, stopSandbox } from "./client.ts";
 import { chosenDir } from "./daemon-file.ts";
 import { applications, stackName, type ApplicationName } from "./environment.ts";
+import { fileStore } from "../cli/backends/files.ts";
 import { clearDeadLocks } from "../cli/locks.ts";
 import { ensureStack, leftOpen, pulumi, repository } from "./stack.ts";
 import { ensureKubernetes } from "./toolchain/kubernetes.ts";
@@ -67,7 +68,7 @@ function chosenApplications(args: readonly string[]): ApplicationName[] {
 /** Rotates what is due in an application's stack; resolves to pulumi's exit code. */
 async function rotate(env: Record<string, string>, application: ApplicationName): Promise<number> {
   const own = await ensureStack(dir, env, application);
-  if (clearDeadLocks(join(dir, "state")) > 0)
+  if ((await clearDeadLocks(fileStore(join(dir, "state")))) > 0)
     console.log("✓ stack          took away the lock of a run that was killed");
   console.log();
   const code = await onTerminal(["up", "--yes", "--skip-preview", "--suppress-outputs"], own);

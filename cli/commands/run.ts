@@ -41,7 +41,8 @@ Exit codes: 0 done and verified, 1 failed, 2 wrong usage (a name that does not e
     if (options["at-once"] !== undefined)
       throw new UsageError("--at-once is for many stacks; give --all-parts or --stacks too");
     const targets = call.names.length > 0 ? await named(call, await inventory(call)) : [];
-    const quiet = targets.length > 0 || options["full"] ? undefined : nothingDue(engine.env, engine.stack, io.now);
+    const quiet =
+      targets.length > 0 || options["full"] ? undefined : await nothingDue(engine.env, engine.stack, io.now);
     if (quiet) return show(call, nothing, readInventory(quiet.state, io.now), []);
     const { outcome, rows } = await whole(call, targets);
     return show(call, outcome, rows, targets);
@@ -54,7 +55,10 @@ const nothing: Outcome = { touched: [], errors: [], changes: {} };
 async function whole(call: Call, targets: string[]): Promise<{ outcome: Outcome; rows: Row[] }> {
   const { engine, io } = call;
   const outcome = await up(call, targets);
-  if (targets.length === 0) remember(engine.env, engine.stack, io.now);
+  if (targets.length === 0) {
+    const why = await remember(engine.env, engine.stack, io.now);
+    if (why) io.say(`That nothing is due could not be remembered, so the next run starts the engine: ${why}`);
+  }
   return { outcome, rows: await inventory(call) };
 }
 

@@ -1,5 +1,6 @@
 // One closed world with a proxy before every server, in which cells of the matrix are tried one after the other.
 import { join } from "node:path";
+import { fileStore } from "../../cli/backends/files.ts";
 import { forgetPending, targetArguments } from "../../cli/engine.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import { clearDeadLocks } from "../../cli/locks.ts";
@@ -108,7 +109,7 @@ export class Field {
 
   /** The next run, as `npm start` makes it: the lock of a dead run is taken away, and what it left open is forgotten. */
   async next(secrets: readonly string[], settings: RunSettings = {}, armed: readonly Armed[] = []): Promise<Run> {
-    clearDeadLocks(join(this.world.dir, "state"));
+    await clearDeadLocks(fileStore(join(this.world.dir, "state")));
     this.killed = false;
     const run = await this.run(secrets, armed, settings);
     if (run.code === 0 && !this.killed && leftOpen(this.world.dir, this.of.application)) {

@@ -33,7 +33,7 @@ describe("the index of what is due", () => {
       }),
     );
 
-  beforeEach(() => {
+  beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), "due-index-"));
     mkdirSync(at("stacks", "secret-rotation"), { recursive: true });
     writeFileSync(join(dir, "Pulumi.app.yaml"), "config: {}\n");
@@ -44,18 +44,18 @@ describe("the index of what is due", () => {
       RENDER_API_URL: "http://127.0.0.1:1",
     };
     writeState(later(10).toISOString());
-    remember(env, "app", now);
+    await remember(env, "app", now);
   });
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-  it("spares the engine until the first thing is due, and no longer", () => {
-    assert.ok(nothingDue(env, "app", now));
-    assert.ok(nothingDue(env, "app", later(9.9)));
-    assert.equal(nothingDue(env, "app", later(10)), undefined);
-    assert.equal(nothingDue(env, "app", later(2000)), undefined);
+  it("spares the engine until the first thing is due, and no longer", async () => {
+    assert.ok(await nothingDue(env, "app", now));
+    assert.ok(await nothingDue(env, "app", later(9.9)));
+    assert.equal(await nothingDue(env, "app", later(10)), undefined);
+    assert.equal(await nothingDue(env, "app", later(2000)), undefined);
   });
 
-  it("is not believed when the state, the configuration or the surroundings are others", () => {
+  it("is not believed when the state, the configuration or the surroundings are others", async () => {
     const changes: Record<string, () => Record<string, string>> = {
       state: () => (writeState(later(11).toISOString()), env),
       configuration: () => (writeFileSync(join(dir, "Pulumi.app.yaml"), "config: {a: 1}\n"), env),
@@ -64,33 +64,33 @@ describe("the index of what is due", () => {
       "another stack": () => env,
     };
     for (const [what, change] of Object.entries(changes)) {
-      assert.ok(nothingDue(env, "app", now), what);
-      assert.equal(nothingDue(change(), what === "another stack" ? "other" : "app", now), undefined, what);
+      assert.ok(await nothingDue(env, "app", now), what);
+      assert.equal(await nothingDue(change(), what === "another stack" ? "other" : "app", now), undefined, what);
       writeState(later(10).toISOString());
       writeFileSync(join(dir, "Pulumi.app.yaml"), "config: {}\n");
-      remember(env, "app", now);
+      await remember(env, "app", now);
     }
   });
 
-  it("does not mind another run's token, number or time", () => {
+  it("does not mind another run's token, number or time", async () => {
     const run = {
       VAULT_TOKEN: "other",
       ROTATION_RUN_ID: "2",
       GITHUB_RUN_ID: "7",
       ROTATION_NOW: later(1).toISOString(),
     };
-    assert.ok(nothingDue({ ...env, ...run }, "app", later(1)));
+    assert.ok(await nothingDue({ ...env, ...run }, "app", later(1)));
   });
 
-  it("is not believed when the clock went back, or when a run holds the stack", () => {
-    assert.equal(nothingDue(env, "app", later(-1)), undefined);
+  it("is not believed when the clock went back, or when a run holds the stack", async () => {
+    assert.equal(await nothingDue(env, "app", later(-1)), undefined);
     mkdirSync(at("locks", "organization", "secret-rotation", "app"), { recursive: true });
-    assert.ok(nothingDue(env, "app", now));
+    assert.ok(await nothingDue(env, "app", now));
     writeFileSync(at("locks", "organization", "secret-rotation", "app", "1.json"), "{}");
-    assert.equal(nothingDue(env, "app", now), undefined);
+    assert.equal(await nothingDue(env, "app", now), undefined);
   });
 
-  it("costs time alone when it is broken, of another version or gone", () => {
+  it("costs time alone when it is broken, of another version or gone", async () => {
     const good = readFileSync(indexFile(), "utf8");
     for (const text of [
       "",
@@ -102,28 +102,28 @@ describe("the index of what is due", () => {
       "\0\0\0",
     ]) {
       writeFileSync(indexFile(), text);
-      assert.equal(nothingDue(env, "app", now), undefined, text);
+      assert.equal(await nothingDue(env, "app", now), undefined, text);
     }
     writeFileSync(indexFile(), good.replace(/"wakeAt":"[^"]*"/, '"wakeAt":"soon"'));
-    assert.equal(nothingDue(env, "app", now), undefined, "no date");
+    assert.equal(await nothingDue(env, "app", now), undefined, "no date");
     rmSync(indexFile());
-    assert.equal(nothingDue(env, "app", now), undefined, "gone");
+    assert.equal(await nothingDue(env, "app", now), undefined, "gone");
   });
 
-  it("is forgotten once more is to be done, and holds no value of the environment", () => {
+  it("is forgotten once more is to be done, and holds no value of the environment", async () => {
     assert.doesNotMatch(readFileSync(indexFile(), "utf8"), /127\.0\.0\.1/);
     writeState(later(-1).toISOString());
-    remember(env, "app", now);
-    assert.equal(nothingDue(env, "app", now), undefined);
+    await remember(env, "app", now);
+    assert.equal(await nothingDue(env, "app", now), undefined);
     assert.throws(() => readFileSync(indexFile()));
   });
 
-  it("reads compressed states, and leaves two of them to Pulumi", () => {
+  it("reads compressed states, and leaves two of them to Pulumi", async () => {
     const text = readFileSync(stateFile());
     writeFileSync(`${stateFile()}.gz`, gzipSync(text));
-    assert.equal(nothingDue(env, "app", now), undefined, "two states");
+    assert.equal(await nothingDue(env, "app", now), undefined, "two states");
     rmSync(stateFile());
-    remember(env, "app", now);
-    assert.ok(nothingDue(env, "app", now));
+    await remember(env, "app", now);
+    assert.ok(await nothingDue(env, "app", now));
   });
 });

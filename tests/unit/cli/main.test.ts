@@ -9,6 +9,7 @@ import type { Io } from "../../../cli/command.ts";
 import { wantsColour } from "../../../cli/columns.ts";
 import { reasonOf } from "../../../cli/force.ts";
 import { guides } from "../../../cli/hand-overs/index.ts";
+import { fileStore } from "../../../cli/backends/files.ts";
 import { clearDeadLocks, deadLock } from "../../../cli/locks.ts";
 import { readValue } from "../../../cli/read-value.ts";
 
@@ -96,7 +97,7 @@ describe("the lock of a run that died", () => {
 });
 
 describe("the locks in a backend of files", () => {
-  it("go when their processes are gone; those of runs that live and of other machines stay", () => {
+  it("go when their processes are gone; those of runs that live and of other machines stay", async () => {
     const folder = mkdtempSync(join(tmpdir(), "locks-"));
     const stack = join(folder, ".pulumi", "locks", "organization", "secret-rotation", "sandbox");
     mkdirSync(stack, { recursive: true });
@@ -105,10 +106,10 @@ describe("the locks in a backend of files", () => {
       writeFileSync(join(stack, `${name}.json`), JSON.stringify({ pid, username: "ops", hostname: host }));
     lock("dead", hostname(), gone);
     lock("elsewhere", `not-${hostname()}`, gone);
-    assert.equal(clearDeadLocks(folder), 1);
+    assert.equal(await clearDeadLocks(fileStore(folder)), 1);
     assert.deepEqual(readdirSync(stack), ["elsewhere.json"]);
-    assert.equal(clearDeadLocks(folder), 0);
-    assert.equal(clearDeadLocks(join(folder, "absent")), 0);
+    assert.equal(await clearDeadLocks(fileStore(folder)), 0);
+    assert.equal(await clearDeadLocks(fileStore(join(folder, "absent"))), 0);
     rmSync(folder, { recursive: true });
   });
 });
