@@ -8,7 +8,9 @@ import { spawn, spawnSync } from "node:child_process";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import Mocha from "mocha";
+import { buildVersitygw } from "../sandbox/toolchain/builds.ts";
 import { ensureKubernetes } from "../sandbox/toolchain/kubernetes.ts";
+import { reporter } from "../sandbox/toolchain/progress.ts";
 import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -135,6 +137,7 @@ if (files.length)
 if (!asked.length || asked.some((name) => name === "sandbox" || name === "engine")) {
   await ensureToolchain();
   await ensureKubernetes();
+  if (!asked.length || asked.includes("engine")) await buildVersitygw(reporter());
 }
 for (const group of groups.filter((group) => (asked.length ? asked.includes(group) : true))) {
   if (group === "static") await section(group, runStatic);

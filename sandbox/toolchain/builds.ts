@@ -8,7 +8,14 @@ import { buildGo } from "./go.ts";
 import { introduce } from "./owner.ts";
 import { isExecutable, marker } from "./path.ts";
 import type { Progress } from "./progress.ts";
-import { kubernetesVersion, kwokVersion, pulumiVersion, repository, vaultVersion } from "./versions.ts";
+import {
+  kubernetesVersion,
+  kwokVersion,
+  pulumiVersion,
+  repository,
+  vaultVersion,
+  versitygwVersion,
+} from "./versions.ts";
 
 /** A program in the cache. */
 export interface Built {
@@ -81,6 +88,17 @@ export function buildKwok(progress: Progress, options: BuildOptions = {}): Promi
     version: kwokVersion,
     module: join(repository, "sandbox/toolchain/kwok"),
     target: "sigs.k8s.io/kwok/cmd/kwok",
+  });
+}
+
+/** versitygw, an S3 server on a folder; two minutes on two cores, the first time. Only tests of backends need it. */
+export function buildVersitygw(progress: Progress, options: BuildOptions = {}): Promise<Built> {
+  return build(progress, options, {
+    tool: "versitygw",
+    version: versitygwVersion,
+    module: join(repository, "sandbox/toolchain/versitygw"),
+    target: "github.com/versity/versitygw/cmd/versitygw",
+    linkerFlags: `-s -w -X main.Version=${versitygwVersion}`,
   });
 }
 

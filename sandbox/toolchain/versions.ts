@@ -28,6 +28,9 @@ export const kubernetesVersion = "1.36.3";
 /** Plays the nodes and the pods on them. sandbox/toolchain/kwok/go.mod says the same. */
 export const kwokVersion = "0.8.0";
 
+/** The S3 server, for state in a bucket. sandbox/toolchain/versitygw/go.mod says the same. */
+export const versitygwVersion = "1.8.0";
+
 /** The oldest Node that runs this project's TypeScript without flags and the current Pulumi packages. */
 export const oldestNode = 24;
 
