@@ -16,8 +16,8 @@ interface Report {
 
 /** Each with a secret of its own, since they share Vault and the service that reads it. */
 const kinds = [
-  { kind: "S3", open: bucket, secret: "JWT_SECRET" },
-  { kind: "Postgres", open: table, secret: "CRON_SECRET" },
+  { kind: "S3", secret: "JWT_SECRET" },
+  { kind: "Postgres", secret: "CRON_SECRET" },
 ] as const;
 
 describe("backends on the real engine", function () {
@@ -44,7 +44,7 @@ describe("backends on the real engine", function () {
       });
   }
 
-  for (const { kind, open, secret } of kinds)
+  for (const { kind, secret } of kinds)
     describe(`state on ${kind}`, () => {
       let place: Place;
       let folder: string;
@@ -53,8 +53,9 @@ describe("backends on the real engine", function () {
       let trap: { path: string; trace: string };
       const canaries = new Canaries();
       before(async () => {
-        place = await open(world, supervisor);
-        folder = join(world.dir, "backends", kind);
+        const { dir, sandbox } = world;
+        place = kind === "S3" ? await bucket(join(dir, "s3"), supervisor) : await table(sandbox.postgres);
+        folder = join(dir, "backends", kind);
         typist = new Typist(world);
         const config = {
           "secret-rotation:declared": { secrets: [{ name: secret, destinations: ["vault", "render"] }] },

@@ -4,14 +4,14 @@ import { randomBytes } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { GetObjectCommand, paginateListObjectsV2, type _Object } from "@aws-sdk/client-s3";
 import { rememberedPorts } from "../../sandbox/servers/ports.ts";
+import type { Postgres } from "../../sandbox/servers/postgres.ts";
 import type { Supervisor } from "../../sandbox/servers/process.ts";
 import { startS3 } from "../../sandbox/servers/s3.ts";
 import { pulumi, repository } from "../../sandbox/stack.ts";
 import { buildVersitygw } from "../../sandbox/toolchain/builds.ts";
 import { reporter } from "../../sandbox/toolchain/progress.ts";
-import type { World } from "./world.ts";
 
 /** One object or row. */
 export interface Entry {
@@ -30,11 +30,14 @@ export interface Place {
   entries(): Promise<Map<string, Entry>>;
 }
 
-/** A bucket; the state is below a folder of it, so that prefixes are tried too. */
-export async function bucket(world: World, supervisor: Supervisor): Promise<Place> {
+/**
+ * A bucket; the state is below a folder of it, so that prefixes are tried too.
+ * @param dir the server's folder
+ */
+export async function bucket(dir: string, supervisor: Supervisor): Promise<Place> {
   const { path: binary } = await buildVersitygw(reporter());
-  const dir = join(world.dir, "s3");
-  const { s3: port } = await rememberedPorts(world.dir, ["s3"]);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const { s3: port } = await rememberedPorts(dir, ["s3"]);
   const key = randomBytes(24).toString("hex");
   const server = await startS3({
     ...{ supervisor, dir, binary, port, bucket: "state" },
@@ -46,8 +49,10 @@ export async function bucket(world: World, supervisor: Supervisor): Promise<Plac
     env: { PULUMI_BACKEND_URL: server.backendUrl("team/rotation"), ...server.env },
     key,
     async entries() {
-      const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: "state" }));
-      const read = Contents.map(async ({ Key = "", ETag, LastModified }): Promise<[string, Entry]> => {
+      const objects: _Object[] = [];
+      for await (const page of paginateListObjectsV2({ client }, { Bucket: "state" }))
+        objects.push(...(page.Contents ?? []));
+      const read = objects.map(async ({ Key = "", ETag, LastModified }): Promise<[string, Entry]> => {
         const { Body } = await client.send(new GetObjectCommand({ Bucket: "state", Key }));
         const bytes = Buffer.from((await Body?.transformToByteArray()) ?? []);
         return [Key, { stamp: `${ETag} ${LastModified?.toISOString()}`, text: plain(Key, bytes) }];
@@ -58,8 +63,7 @@ export async function bucket(world: World, supervisor: Supervisor): Promise<Plac
 }
 
 /** A table in a database of its own, whose login may no more than that. */
-export async function table(world: World): Promise<Place> {
-  const { postgres } = world.sandbox;
+export async function table(postgres: Postgres): Promise<Place> {
   const key = randomBytes(24).toString("hex");
   await postgres.query(`create role state_keeper login password '${key}'`, [], "postgres");
   await postgres.query("create database rotation_state owner state_keeper", [], "postgres");
