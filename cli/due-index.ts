@@ -41,15 +41,17 @@ const ofThisRunOnly =
 /**
  * The stack's state, when nothing in it is due: the engine would change nothing.
  * @param stack its name; what is only selected with `pulumi stack select` is not looked up
+ * @param open what opens the backend; for many stacks at once, one that shares what it lists
  * @returns undefined when the engine is to be asked, also because the backend cannot be
  */
 export async function nothingDue(
   env: NodeJS.ProcessEnv,
   stack: string | undefined,
   now: Date,
+  open = openStore,
 ): Promise<StateFile | undefined> {
   try {
-    const place = await placeOf(env, stack);
+    const place = await placeOf(env, stack, open);
     const text = await place?.store.read(place.key);
     const index = text && parse(text.toString("utf8"));
     if (!place || index?.version !== 1) return undefined;
@@ -104,10 +106,11 @@ export async function remember(
 async function placeOf(
   env: NodeJS.ProcessEnv,
   stack: string | undefined,
+  open = openStore,
 ): Promise<{ store: Store; project: string; stack: string; key: string } | undefined> {
   const project = projectName(env);
   if (!stack || !project) return undefined;
-  const store = await openStore(env);
+  const store = await open(env);
   return store && { store, project, stack, key: `.pulumi/secret-rotation/${project}/${stack}.json` };
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { AuditedEngine } from "./audit.ts";
+import { atOneMoment, openStore } from "./backends/store.ts";
 import { columns, painter } from "./columns.ts";
 import { exits, Failure, UsageError, type Call, type Exit } from "./command.ts";
 import { nothingDue } from "./due-index.ts";
@@ -91,8 +92,10 @@ export async function runFleet(call: Call, stacks: string[], one: RunOne): Promi
   process.setMaxListeners(Math.max(process.getMaxListeners(), width + 10));
   const began = performance.now();
   const loud: [string, string[]][] = [];
+  let moment: ReturnType<typeof openStore> | undefined;
+  const open: typeof openStore = (env) => (moment ??= openStore(env).then((store) => store && atOneMoment(store)));
   await sideBySide([...work], lookingAt, async ([stack, targets]) => {
-    const quiet = targets.length > 0 || options["full"] ? undefined : await quietly(call, stack);
+    const quiet = targets.length > 0 || options["full"] ? undefined : await quietly(call, stack, open);
     if (quiet) ended.push(quiet);
     else loud.push([stack, targets]);
   });
@@ -128,9 +131,9 @@ async function sideBySide<T>(items: readonly T[], width: number, work: (item: T)
 }
 
 /** A stack in which nothing is due; undefined when the engine has to look. */
-async function quietly({ io }: Call, stack: string): Promise<Ended | undefined> {
+async function quietly({ io }: Call, stack: string, open: typeof openStore): Promise<Ended | undefined> {
   const began = performance.now();
-  const quiet = await nothingDue(forStack(io.env, stack), stack, io.now);
+  const quiet = await nothingDue(forStack(io.env, stack), stack, io.now, open);
   if (!quiet) return undefined;
   const seconds = (performance.now() - began) / 1000;
   return { stack, what: "nothing due", seconds, touched: [], why: "", rows: readInventory(quiet.state, io.now) };

@@ -82,6 +82,8 @@ export async function openS3(address: string, env: NodeJS.ProcessEnv): Promise<S
   const s3 = await import("@aws-sdk/client-s3");
   const { bucket: Bucket, prefix } = place;
   const client = new s3.S3Client({
+    // Pulumi checks what it reads; here a flipped bit is a state that differs. It would be a fifth of the time.
+    responseChecksumValidation: "WHEN_REQUIRED",
     ...place.client,
     // A store that does not answer costs the run this, and then the engine says what is wrong.
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 30_000 },

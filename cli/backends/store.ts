@@ -42,6 +42,23 @@ export async function openStore(env: NodeJS.ProcessEnv): Promise<Store | undefin
 }
 
 /**
+ * The same store as it is at one moment, for a look at many stacks of a project: what lies in its folders of states and of
+ * locks is listed once, and not for every stack. A run that begins after that is one that begins after the look.
+ */
+export function atOneMoment(store: Store): Store {
+  const listed = new Map<string, Promise<string[]>>();
+  return {
+    ...store,
+    async list(prefix) {
+      const folder = /^\.pulumi\/(stacks|locks\/organization)\/[^/]+\//.exec(prefix)?.[0] ?? prefix;
+      const listing = listed.get(folder) ?? store.list(folder);
+      listed.set(folder, listing);
+      return (await listing).filter((key) => key.startsWith(prefix));
+    },
+  };
+}
+
+/**
  * The address of a self-managed backend in parts, when it is of a plain kind.
  * @returns undefined for what is no such address, or gives a parameter twice or without a value
  */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileStore } from "../../../cli/backends/files.ts";
 import { parsePostgres } from "../../../cli/backends/postgres.ts";
 import { parseS3 } from "../../../cli/backends/s3.ts";
-import { openStore } from "../../../cli/backends/store.ts";
+import { atOneMoment, openStore } from "../../../cli/backends/store.ts";
 
 describe("the address of a bucket", () => {
   it("says bucket, folder and how to get there", () => {
@@ -126,6 +126,26 @@ describe("the store of a backend", () => {
       assert.equal(await openStore({ PULUMI_BACKEND_URL: url }), undefined, url);
     for (const url of ["file:///nowhere", "s3://state?region=a", "postgres://ops@127.0.0.1:1/state?sslmode=disable"])
       assert.ok(await openStore({ PULUMI_BACKEND_URL: url }), url);
+  });
+
+  it("is listed once for many stacks of a project, and each sees its own", async () => {
+    const keys = ["stacks/app/a.json", "stacks/app/ab.json", "locks/organization/app/a/1.json"];
+    const asked: string[] = [];
+    const list = (prefix: string): Promise<string[]> => {
+      asked.push(prefix);
+      return Promise.resolve(keys.map((key) => `.pulumi/${key}`).filter((key) => key.startsWith(prefix)));
+    };
+    const store = atOneMoment({ ...fileStore("/nowhere"), list });
+    const found = await Promise.all(
+      ["stacks/app/a.json", "stacks/app/ab.json", "locks/organization/app/a/", "locks/organization/app/ab/"].map(
+        (prefix) => store.list(`.pulumi/${prefix}`),
+      ),
+    );
+    assert.deepEqual(
+      found.map((each) => each.length),
+      [1, 1, 1, 0],
+    );
+    assert.deepEqual(asked, [".pulumi/stacks/app/", ".pulumi/locks/organization/app/"]);
   });
 
   it("of files reads, lists, writes and removes, and passes over files of metadata", async () => {
