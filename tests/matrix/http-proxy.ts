@@ -68,13 +68,13 @@ export class HttpProxy {
     const armed = await this.#wire.meet(this.#call(method, url, body));
     const beside = armed !== undefined && killsConsumers(armed.kind);
     if (armed && !beside && (await this.#instead(armed, request, response, { remotePort, localPort }))) return;
-    if (beside) this.#wire.beside(armed, "before");
+    if (beside) await this.#wire.beside(armed, "before");
     if (method !== "GET") this.#lastWrite = Date.now();
     const answer = await this.#forward(request, body).catch(() => undefined);
     if (!answer) return void request.socket.destroy();
     if (method !== "GET") this.#lastWrite = Date.now();
     else if (answer.status < 300) this.#past.set(url, [...(this.#past.get(url) ?? []), answer].slice(-kept));
-    if (beside) this.#wire.beside(armed, "after");
+    if (beside) await this.#wire.beside(armed, "after");
     if (!armed || beside) return send(response, answer);
     this.#wire.happened(armed);
     if (armed.kind === "half a body") return halve(request, response, answer);

@@ -64,7 +64,7 @@ export class StoreProxy {
         if (part.call) {
           if (this.#wire.down.has(this.vendor)) return end();
           const met = await this.#wire.meet({ vendor: this.vendor, ...part.call });
-          if (met && killsConsumers(met.kind)) this.#wire.beside(met, "before");
+          if (met && killsConsumers(met.kind)) await this.#wire.beside(met, "before");
           else if (met && before(met.kind)) {
             this.#wire.happened(met);
             await this.#wire.kill(met.kind, source);
@@ -97,7 +97,7 @@ export class StoreProxy {
         const [fault, answer] = [armed, Buffer.concat(kept)];
         [armed, kept] = [undefined, []];
         if (killsConsumers(fault.kind)) {
-          this.#wire.beside(fault, "after");
+          await this.#wire.beside(fault, "after");
           if (client.writable) client.write(answer);
           continue;
         }

@@ -1,4 +1,5 @@
 // Between the stack and every server: notes each call, and lets the fault that waits for it happen.
+import { setTimeout as sleep } from "node:timers/promises";
 import { nameOf, type Call, type Kind, type NamedCall } from "./calls.ts";
 
 /** A fault that waits for its call. */
@@ -25,6 +26,8 @@ export class Wire {
   readonly down = new Set<string>();
   /** For a time-out: how long an answer is kept back before the connection ends, in milliseconds. */
   hangMs = 12_000;
+  /** Within so long a consumer that was killed is there again, in milliseconds. */
+  restartMs = 4_000;
   /** Ends processes; set by whoever runs the engine. */
   kill: (kind: Kind, source: Source) => Promise<void> = async () => undefined;
   /** Ends every process of those who use the secrets, and tells how many there were; set likewise. */
@@ -63,9 +66,19 @@ export class Wire {
     return index < 0 ? undefined : this.#armed.splice(index, 1)[0];
   }
 
-  /** Kills consumers beside a call at its moment. Where none of them runs, it was not met. */
-  beside(armed: Armed | undefined, moment: "before" | "after"): void {
-    if (armed?.kind.endsWith(moment) && this.killConsumers() > 0) this.happened(armed);
+  /**
+   * Kills consumers beside a call at its moment. Where none runs, since those before it have just been killed, it waits for
+   * them; where none comes, it was not met.
+   */
+  async beside(armed: Armed | undefined, moment: "before" | "after"): Promise<void> {
+    if (!armed?.kind.endsWith(moment)) return;
+    const until = Date.now() + this.restartMs;
+    let killed = this.killConsumers();
+    while (killed === 0 && Date.now() < until) {
+      await sleep(20);
+      killed = this.killConsumers();
+    }
+    if (killed > 0) this.happened(armed);
   }
 
   /** A fault that could not happen here, like a stale read where nothing was written before. It counts as not met. */

@@ -36,19 +36,20 @@ describe("cells of the fault matrix", () => {
     assert.ok(alone >= 2);
   });
 
-  it("kill consumers at their moment, where there are any", () => {
+  it("kill consumers at their moment, and wait for those who were killed before", async () => {
     const wire = new Wire();
-    let killed = 0;
-    wire.killConsumers = () => ++killed;
+    let [killed, asked] = [0, 0];
+    wire.killConsumers = () => (++asked < 3 ? 0 : ++killed);
     const cell = cellsOf("rotation", calls).find(({ kind }) => kind === "kill consumers after") as Cell;
     wire.begin([cell]);
-    wire.beside(cell, "before");
+    await wire.beside(cell, "before");
     assert.deepEqual([killed, wire.fired.length], [0, 0]);
-    wire.beside(cell, "after");
+    await wire.beside(cell, "after");
     assert.deepEqual([killed, wire.fired], [1, [cell]]);
     wire.begin([cell]);
     wire.killConsumers = () => 0;
-    wire.beside(cell, "after");
-    assert.deepEqual(wire.fired, []);
+    wire.restartMs = 30;
+    await wire.beside(cell, "after");
+    assert.deepEqual(wire.fired, [], "nobody was there to be killed");
   });
 });
