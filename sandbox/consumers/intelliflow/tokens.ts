@@ -63,8 +63,8 @@ async function subject(token: string, keys: JWTVerifyGetKey): Promise<string | u
     return (await jwtVerify(token, keys, { issuer, algorithms })).payload.sub;
   } catch (error) {
     const { code } = error as { code?: string };
-    // A key set that cannot be had is no answer about the token.
-    if (code === undefined || code === "ERR_JWKS_TIMEOUT") throw error;
+    // A key set that cannot be had is no answer about the token: nobody is there, or somebody else answers for them.
+    if (code === undefined || code === "ERR_JWKS_TIMEOUT" || code === "ERR_JOSE_GENERIC") throw error;
     return undefined;
   }
 }
