@@ -5,7 +5,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repository } from "../sandbox/stack.ts";
-import { measure, type Measured } from "./support/measure.ts";
+import { Fleet, must } from "./support/fleet.ts";
+import type { Measured } from "./support/measure.ts";
 import { markdown, publish } from "./support/tables.ts";
 import { BenchWorld } from "./support/world.ts";
 
@@ -18,61 +19,6 @@ if (!secrets.every((count) => count >= 1 && count <= 5000) || !(perPart >= 0)) {
     "Give numbers of secrets and secrets per part, for instance: node bootstrap.mjs bench/fleet.ts 25,200 20",
   );
   process.exit(2);
-}
-
-const program = join(repository, "bench", "programs", "many");
-
-class Fleet {
-  readonly #world: BenchWorld;
-  readonly #name: string;
-  readonly #parts: number;
-  constructor(world: BenchWorld, name: string, parts: number) {
-    this.#world = world;
-    this.#name = name;
-    this.#parts = parts;
-  }
-
-  async make(count: number): Promise<void> {
-    await this.#world.forget("many");
-    const config = { "bench:secrets": count, "secret-rotation:applications": ["many"] };
-    await this.#world.stack(this.#name, config);
-    if (this.#parts > 1) must(await this.rotate(["parts", this.#name, "--of", String(this.#parts)]));
-  }
-
-  /** `rotate` on all parts, or on the one stack. */
-  all(...more: string[]): Promise<Measured> {
-    const which = this.#parts > 1 ? ["--all-parts"] : [];
-    return this.rotate(["run", ...more, ...which, "--stack", this.#name]);
-  }
-
-  preview(): Promise<Measured> {
-    return this.rotate(["plan", "--stack", this.#parts > 1 ? `${this.#name}-1` : this.#name]);
-  }
-
-  rotate(command: string[]): Promise<Measured> {
-    const { env, dir, now } = this.#world;
-    const config = join(dir, `Pulumi.${this.#name}.yaml`);
-    return measure(
-      process.execPath,
-      ["--disable-warning=ExperimentalWarning", join(repository, "cli/main.ts"), ...command],
-      {
-        cwd: repository,
-        env: {
-          ...process.env,
-          ...env,
-          PULUMI_OPTION_CWD: program,
-          PULUMI_OPTION_CONFIG_FILE: config,
-          ROTATION_NOW: now,
-          SANDBOX_NOW: now,
-        },
-      },
-    );
-  }
-}
-
-function must(ran: Measured): Measured {
-  if (ran.code !== 0 && ran.code !== 3) throw new Error(ran.stderr.slice(-3000) || ran.stdout.slice(-3000));
-  return ran;
 }
 
 const only = args[args.indexOf("--only") + 1]?.split(",") ?? [];

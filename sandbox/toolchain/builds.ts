@@ -102,15 +102,23 @@ export function buildVersitygw(progress: Progress, options: BuildOptions = {}): 
   });
 }
 
-interface Recipe {
+export interface Recipe {
+  /** The executable's name, and the folder's in the cache, e.g. `kwok`. */
   tool: string;
   version: string;
+  /** The folder of go.mod and go.sum; its own sources, if it has any, lie beside them. */
   module: string;
+  /** What to build: an import path, or `.`. */
   target: string;
+  /** For `-ldflags`. @default as `buildGo` has it */
   linkerFlags?: string;
 }
 
-async function build(progress: Progress, options: BuildOptions, recipe: Recipe): Promise<Built> {
+/**
+ * Builds a program into the cache, unless it is there: by version, machine and the sources in the module's folder.
+ * @throws Error as `buildGo` does
+ */
+export async function build(progress: Progress, options: BuildOptions, recipe: Recipe): Promise<Built> {
   const { tool, version } = recipe;
   const name = `${tool} ${version}`;
   const step = progress.step(name);
