@@ -57,7 +57,7 @@ try {
     ];
     rows.push(...lines.map(([what, its, our]) => compared(`${count} secrets: ${what}`, its, our)));
     for (const [what, its, our] of lines.filter(([what]) => !what.startsWith("one") && what !== "nothing due"))
-      profile.push(`- ${count} secrets, ${what}: ${used(its)}; ours: ${used(our)}`);
+      profile.push(`- ${count} secrets, ${what}: ${used(its)}`, `  - ours: ${used(our)}`);
   }
   publish("terraform", text(toolchain.title, sources, rows, profile), args.includes("--write"));
 } finally {
@@ -111,11 +111,11 @@ function told(who: string, count: number, step: string, ran: Measured): Measured
   return ran;
 }
 
-/** The programs that used most of the processor. */
+/** The programs that used the processor, all that used more than a hundredth of the whole. */
 function used(ran: Measured): string {
   return Object.entries(ran.byProgram)
+    .filter(([program, seconds]) => program !== "?" && seconds > ran.cpuSeconds / 100)
     .sort((a, b) => b[1] - a[1])
-    .slice(0, 5)
     .map(([program, seconds]) => `${program} ${seconds.toFixed(1)} s`)
     .join(", ");
 }

@@ -58,7 +58,8 @@ export async function ensureTerraform(
   const step = progress.step("providers");
   step.update("asking for the official ones");
   // As the person's own settings say it: a registry, a mirror or a cache. A closed network says no at once.
-  const open = process.env["SECRET_ROTATION_OFFLINE"] ? false : await initialized(terraform, dir, quiet);
+  const offline = (process.env["SECRET_ROTATION_OFFLINE"] ?? "0") !== "0";
+  const open = offline ? false : await initialized(terraform, dir, quiet);
   if (open) {
     const { providers } = await versions(terraform, dir, quiet);
     parts.push(...Object.entries(providers).map(([of, version]): Part => ({ name: of, version, origin: "official" })));

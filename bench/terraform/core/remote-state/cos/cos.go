@@ -1,0 +1,7 @@
+// Package cos stands where Terraform's backend of that name is, which its Go module leaves out.
+package cos
+
+import "github.com/hashicorp/terraform/internal/backend"
+
+// New is called only when a configuration names the backend.
+func New() backend.Backend { panic("the backend cos is not part of this build") }
