@@ -51,12 +51,13 @@ try {
       ["create all", theirs.create, ours.create],
       ["nothing due", theirs.none, ours.none],
       ["nothing due, our engine started (`--full`)", theirs.none, ours.full],
-      ["preview", theirs.preview, ours.preview],
+      ["preview, nothing due", theirs.preview, ours.preview],
+      ["preview, nothing due, our engine started (`--full`)", theirs.preview, ours.fullPreview],
       [`one of them, due (\`-target\`, \`rotate run ${one}\`)`, theirs.one, ours.one],
       ["all others, due", theirs.all, ours.all],
     ];
     rows.push(...lines.map(([what, its, our]) => compared(`${count} secrets: ${what}`, its, our)));
-    for (const [what, its, our] of lines.filter(([what]) => !what.startsWith("one") && what !== "nothing due"))
+    for (const [what, its, our] of lines.filter(([what]) => !what.startsWith("one") && !what.endsWith("nothing due")))
       profile.push(`- ${count} secrets, ${what}: ${used(its)}`, `  - ours: ${used(our)}`);
   }
   publish("terraform", text(toolchain.title, sources, rows, profile), args.includes("--write"));
@@ -77,18 +78,19 @@ async function terraform(workspace: Workspace, count: number): Promise<Steps> {
   return { create, none, preview, one: single, all };
 }
 
-async function stack(count: number, parts: number): Promise<Steps & { full: Measured }> {
+async function stack(count: number, parts: number): Promise<Steps & { full: Measured; fullPreview: Measured }> {
   const fleet = new Fleet(world, `many${count}`, parts);
   await fleet.make(count);
   const create = told("ours", count, "create", must(await fleet.all()));
   const none = told("ours", count, "none", must(await fleet.all()));
   const full = told("ours", count, "full", must(await fleet.all("--full")));
   const preview = told("ours", count, "preview", must(await fleet.previews()));
+  const fullPreview = told("ours", count, "full preview", must(await fleet.previews("--full")));
   world.later(wait);
   const single = told("ours", count, "one", must(await fleet.all(one)));
   const all = told("ours", count, "all", must(await fleet.all()));
   await rotatedOnce("many", count);
-  return { create, none, full, preview, one: single, all };
+  return { create, none, full, preview, fullPreview, one: single, all };
 }
 
 /** @throws Error unless Vault holds the second version of every secret, and no other */

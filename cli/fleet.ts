@@ -1,13 +1,11 @@
 // Many stacks with one command and one report: the parts of an application, or any list of stacks, side by side.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
 import { AuditedEngine } from "./audit.ts";
 import { atOneMoment, openStore } from "./backends/store.ts";
 import { columns, painter } from "./columns.ts";
 import { exits, Failure, UsageError, type Call, type Exit } from "./command.ts";
 import { nothingDue } from "./due-index.ts";
-import { Engine, forStack, repository, type State } from "./engine.ts";
+import { Engine, forStack, type State } from "./engine.ts";
 import { readInventory, type Row } from "./inventory.ts";
 import { resolve } from "./names.ts";
 import type { Outcome } from "./progress.ts";
@@ -29,85 +27,57 @@ export interface Ended {
 export type RunOne = (call: Call, targets: string[]) => Promise<{ outcome: Outcome; rows: Row[] }>;
 
 /**
- * The stacks that a command line means: the parts of `--stack` with `--all-parts`, or the lines of a file.
- * @throws UsageError that says what is missing
- */
-export function stacksOf({ options, engine, io }: Call): string[] | undefined {
-  const file = options["stacks"];
-  if (typeof file === "string" && options["all-parts"]) throw new UsageError("Give --all-parts or --stacks, not both");
-  if (typeof file === "string") return listed(file);
-  if (!options["all-parts"]) return undefined;
-  const base = engine.stack;
-  if (!base) throw new UsageError("Say whose parts: rotate run --all-parts --stack visapi-production");
-  const config = io.env["PULUMI_OPTION_CONFIG_FILE"];
-  return partsOf(base, config ? dirname(config) : (io.env["PULUMI_OPTION_CWD"] ?? repository));
-}
-
-function listed(file: string): string[] {
-  if (!existsSync(file)) throw new UsageError(`There is no file "${file}" with names of stacks, one a line`);
-  const stacks = readFileSync(file, "utf8")
-    .split("\n")
-    .map((line) => line.replace(/#.*/, "").trim())
-    .filter((line) => line !== "");
-  const twice = stacks.find((name, at) => stacks.indexOf(name) !== at);
-  if (twice) throw new UsageError(`${file} names the stack ${twice} twice; remove one of them`);
-  if (stacks.length === 0) throw new UsageError(`${file} names no stack; write one a line, like visapi-production-1`);
-  return stacks;
-}
-
-/** `<base>-1` to `<base>-<of>`, by the configuration files that are there. @throws UsageError when one is missing */
-export function partsOf(base: string, folder: string): string[] {
-  const shape = /^Pulumi\.(.+)-(\d+)\.yaml$/;
-  const found = readdirSync(folder)
-    .map((name) => shape.exec(name))
-    .filter((match) => match?.[1] === base)
-    .map((match) => Number(match?.[2]))
-    .sort((a, b) => a - b);
-  const [first] = found;
-  if (first === undefined)
-    throw new UsageError(
-      `${base} has no parts: there is no file ${join(folder, `Pulumi.${base}-1.yaml`)}. Make them with: rotate parts ${base} --of 8`,
-    );
-  const text = readFileSync(join(folder, `Pulumi.${base}-${first}.yaml`), "utf8");
-  const of = Number(/"?of"?:\s*(\d+)/.exec(text)?.[1] ?? found.length);
-  const missing = Array.from({ length: of }, (_, at) => at + 1).filter((index) => !found.includes(index));
-  if (missing.length > 0)
-    throw new UsageError(
-      `${base} has ${of} parts, and ${missing.map((index) => `Pulumi.${base}-${index}.yaml`).join(", ")} ${missing.length === 1 ? "is" : "are"} missing in ${folder}; their secrets would never rotate. Make them with: rotate parts ${base} --of ${of}`,
-    );
-  return found.filter((index) => index <= of).map((index) => `${base}-${index}`);
-}
-
-/**
  * How many stacks are looked at side by side before any engine is started: enough for a backend that is 30 ms away, and
  * not more states in memory than files are quick with (16 at once: half again as much processor time).
  */
 const lookingAt = 8;
 
-/** Runs all of them, some at a time; one that fails keeps no other from its run. */
-export async function runFleet(call: Call, stacks: string[], one: RunOne): Promise<Exit> {
-  const { io, options } = call;
-  const width = widthOf(options["at-once"]);
-  const work =
-    call.names.length > 0 ? await owners(call, stacks) : new Map(stacks.map((stack) => [stack, [] as string[]]));
-  const ended: Ended[] = [];
-  // Each run listens for Ctrl-C, to pass it on.
-  process.setMaxListeners(Math.max(process.getMaxListeners(), width + 10));
-  const began = performance.now();
-  const loud: [string, string[]][] = [];
+/** One stack for the engine to look at, with the secrets that were named of it; none for all of them. */
+export type Job = [stack: string, targets: string[]];
+
+/**
+ * Tells the stacks that the engine has to look at from those in which nothing is due. Names ask for the stacks that have
+ * them, and `--full` for the engine in any case.
+ */
+export async function triage(call: Call, stacks: string[]): Promise<{ quiet: Ended[]; loud: Job[] }> {
+  const { names, options } = call;
+  const jobs: Job[] = names.length > 0 ? [...(await owners(call, stacks))] : stacks.map((stack) => [stack, []]);
+  const [quiet, loud]: [Ended[], Job[]] = [[], []];
   let moment: ReturnType<typeof openStore> | undefined;
   const open: typeof openStore = (env) => (moment ??= openStore(env).then((store) => store && atOneMoment(store)));
-  await sideBySide([...work], lookingAt, async ([stack, targets]) => {
-    const quiet = targets.length > 0 || options["full"] ? undefined : await quietly(call, stack, open);
-    if (quiet) ended.push(quiet);
+  await sideBySide(jobs, lookingAt, async ([stack, targets]) => {
+    const ended = targets.length > 0 || options["full"] ? undefined : await quietly(call, stack, open);
+    if (ended) quiet.push(ended);
     else loud.push([stack, targets]);
   });
   loud.sort(([one], [other]) => stacks.indexOf(one) - stacks.indexOf(other));
-  await sideBySide(loud, width, async ([stack, targets]) => {
+  return { quiet, loud };
+}
+
+/** Does the work for each job, as many at a time as `--at-once` says. */
+export async function atOnce(
+  { options }: Call,
+  jobs: readonly Job[],
+  work: (job: Job) => Promise<void>,
+): Promise<void> {
+  const width = widthOf(options["at-once"]);
+  // Each run listens for Ctrl-C, to pass it on.
+  process.setMaxListeners(Math.max(process.getMaxListeners(), width + 10));
+  await sideBySide(jobs, width, work);
+}
+
+/** Runs all of them, some at a time; one that fails keeps no other from its run. */
+export async function runFleet(call: Call, stacks: string[], one: RunOne): Promise<Exit> {
+  const { io, options } = call;
+  widthOf(options["at-once"]);
+  const began = performance.now();
+  const { quiet: ended, loud } = await triage(call, stacks);
+  const count = ended.length + loud.length;
+  await atOnce(call, loud, async ([stack, targets]) => {
     const result = await runOne(call, stack, targets, one);
     ended.push(result);
     io.say(
-      `${stack}: ${result.what === "failed" ? "FAILED" : "done"} in ${result.seconds.toFixed(1)} s (${ended.length} of ${work.size})`,
+      `${stack}: ${result.what === "failed" ? "FAILED" : "done"} in ${result.seconds.toFixed(1)} s (${ended.length} of ${count})`,
     );
   });
   ended.sort((a, b) => stacks.indexOf(a.stack) - stacks.indexOf(b.stack));
@@ -142,18 +112,22 @@ async function quietly({ io }: Call, stack: string, open: typeof openStore): Pro
   return { stack, what: "nothing due", seconds, touched: [], why: "", rows: readInventory(quiet.state, io.now) };
 }
 
-async function runOne(call: Call, stack: string, targets: string[], one: RunOne): Promise<Ended> {
-  const began = performance.now();
+/** The call as it is for one stack of many: what it says begins with the stack's name. */
+export function callOf(call: Call, [stack, targets]: Job): Call {
   const say = (text: string): void => call.io.say(`${stack}: ${text}`);
   const io = { ...call.io, say, rewrite: undefined, env: sparing(call.io.env) };
-  const engine = new AuditedEngine(io, stack);
+  return { ...call, io, engine: new AuditedEngine(io, stack), names: targets };
+}
+
+async function runOne(call: Call, stack: string, targets: string[], one: RunOne): Promise<Ended> {
+  const began = performance.now();
   const end = (what: Ended["what"], rest: Partial<Ended>): Ended => ({
     ...{ stack, what, touched: [], why: "", rows: [] },
     ...rest,
     seconds: (performance.now() - began) / 1000,
   });
   try {
-    const { outcome, rows } = await one({ ...call, engine, names: targets, io }, targets);
+    const { outcome, rows } = await one(callOf(call, [stack, targets]), targets);
     return end("run", { touched: outcome.touched, rows });
   } catch (error) {
     // Of a mistake on the command line, the others would make the same.

@@ -1,5 +1,4 @@
 // As many secrets as are asked for (bench/programs/many), in one stack or in parts, and `rotate` on them, measured.
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { repository } from "../../sandbox/stack.ts";
 import { measure, type Measured } from "./measure.ts";
@@ -39,12 +38,9 @@ export class Fleet {
     return this.rotate(["plan", "--stack", this.#parts > 1 ? `${this.#name}-1` : this.#name]);
   }
 
-  /** `rotate plan` of every part, as many side by side as `rotate run` would have. */
-  previews(): Promise<Measured> {
-    if (this.#parts === 1) return this.preview();
-    const names = Array.from({ length: this.#parts }, (_, at) => `${this.#name}-${at + 1}`);
-    const each = ["-P", String(availableParallelism()), "-I{}", process.execPath, ...cli, "plan", "--stack", "{}"];
-    return measure("xargs", each, { ...this.#how(), input: `${names.join("\n")}\n` });
+  /** `rotate plan` of all parts, or of the one stack. */
+  previews(...more: string[]): Promise<Measured> {
+    return this.#parts === 1 ? this.preview() : this.rotate(["plan", ...more, "--all-parts", "--stack", this.#name]);
   }
 
   rotate(command: string[]): Promise<Measured> {

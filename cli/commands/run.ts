@@ -2,11 +2,12 @@
 import { exits, Failure, UsageError, type Call, type Command, type Exit } from "../command.ts";
 import { digest } from "../digest.ts";
 import { nothingDue, remember } from "../due-index.ts";
-import { runFleet, stacksOf } from "../fleet.ts";
+import { runFleet } from "../fleet.ts";
 import { readInventory, type Row } from "../inventory.ts";
 import { live } from "../live.ts";
 import { Progress, type Outcome } from "../progress.ts";
 import { inventory, named } from "../secrets.ts";
+import { stacksOf } from "../stacks.ts";
 import { statusTable } from "./status.ts";
 
 export const run: Command = {

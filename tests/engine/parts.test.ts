@@ -85,7 +85,18 @@ describe("an application in parts", function () {
       before,
     );
 
+    const idle = await rotate("plan", "--all-parts", "--stack", "many");
+    assert.equal(idle.code, 0, idle.err);
+    assert.match(idle.out, /Nothing is due\. The next run changes nothing/);
+    assert.match(idle.err, /0 stacks were previewed, 2 had nothing due/);
+
     world.later(60);
+    const planned = await rotate("plan", "--all-parts", "--stack", "many", "--exit-code");
+    assert.equal(planned.code, 3, planned.err);
+    for (const name of names) assert.match(planned.out, new RegExp(`many/${name} .*rotated`));
+    assert.match(planned.out, /The next run: 3 rotated/);
+    assert.match(planned.err, /2 stacks were previewed, 0 had nothing due/);
+    assert.deepEqual(await Promise.all(names.map(version)), [1, 1, 1], "a plan changes nothing");
     const [owner] = (await run("SECRET_0001")).filter(({ touched }) => touched.length > 0);
     assert.deepEqual(owner?.touched, ["many/SECRET_0001"]);
     assert.deepEqual(await Promise.all(names.map(version)), [1, 2, 1]);

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Failure, type Call } from "../../../cli/command.ts";
 import { Engine } from "../../../cli/engine.ts";
-import { partsOf, runFleet, stacksOf } from "../../../cli/fleet.ts";
+import { runFleet } from "../../../cli/fleet.ts";
+import { partsOf, stacksOf } from "../../../cli/stacks.ts";
 
 describe("many stacks with one command", () => {
   let dir: string;
