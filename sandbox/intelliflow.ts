@@ -49,6 +49,8 @@ export async function startIntelliflow(options: IntelliflowOptions): Promise<Int
     client: kubernetes.client,
     namespace,
     dir: join(options.dir, "kubernetes", "mounts"),
+    // As for everything here, minutes pass in seconds.
+    longestRestartMs: 1_000,
     programs: {
       api: program("api", supervisor, ports.intelliflowApi),
       web: program("web", supervisor, ports.intelliflowWeb),

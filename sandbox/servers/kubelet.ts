@@ -25,6 +25,11 @@ export interface KubeletOptions {
   programs: Record<string, Program>;
   /** Folder for what is mounted into pods. */
   dir: string;
+  /**
+   * The longest pause before a process that keeps ending is started again, in milliseconds; a node's
+   * `crashLoopBackOff.maxContainerRestartPeriod`. @default 10 000
+   */
+  longestRestartMs?: number;
 }
 
 /** One pod that this kubelet has taken on. */
@@ -120,7 +125,8 @@ export class Kubelet {
 
   /** Keeps a process for the pod; one that ends is started again, later each time, with the Secrets as they are then. */
   async #keep(run: Run): Promise<void> {
-    for (let pause = 500; !this.#gone(run); pause = Math.min(10_000, pause * 2)) {
+    const { longestRestartMs = 10_000 } = this.#options;
+    for (let pause = 500; !this.#gone(run); pause = Math.min(longestRestartMs, pause * 2)) {
       try {
         await this.#report(run, false);
         const env = await this.#files.environment(run.pod);
