@@ -244,6 +244,7 @@ describe("hand-overs and Upstash on the real engine", function () {
     values.push(wrong, value);
     const at = world.later(92);
     const options = { cwd: world.dir, env: { ...process.env, ...world.sandbox.env, ROTATION_NOW: at, ...env } };
+    world.gate.give(env);
     const prompt = "it is not shown:";
     const command = `'${join(repository, "rotate")}' hand-over CGB_API_KEY`;
     const no = await onTerminal(command, { ...options, prompt, keys: wrong });

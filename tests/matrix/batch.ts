@@ -98,7 +98,6 @@ export async function attempt(
   const { gate } = field.world;
   gate.note("the names of calls", field.wire.calls.map(nameOf).join("\n"));
   await gate.sweep();
-  gate.searchEnvironments();
   field.world.sandbox.simulators.effects.clear();
   const refused = field.users.take();
   field.world.now = later(runs);

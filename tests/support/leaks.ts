@@ -118,27 +118,31 @@ const ofRight = /^(env\.sh|secrets\.json|vault-keys\.json|ports\.json|kubeconfig
 export class LeakGate {
   readonly canaries = new Canaries();
   readonly watch: ProcessWatch;
-  readonly #known = new Set<string>();
-  readonly #made = new Canaries();
+  /** Values, each with the name that it was first found by. */
+  readonly #known = new Map<string, string>();
+  readonly #inEnvironments = new Set<string>();
   readonly #files = new Map<string, number>();
   readonly #notes: [where: string, text: string][] = [];
   readonly #world: World;
   readonly #vault: VaultReader;
-  /** What a run is given in its environment by right: no leak there, and one everywhere else. */
-  readonly #given: string;
+  /** What runs are given in their environment by right: no leak there, and one everywhere else. */
+  #given = "";
 
   /** @param everyMs between two looks at the machine's processes */
   constructor(world: World, everyMs = 400) {
     this.#world = world;
     this.#vault = new VaultReader(world);
     this.watch = new ProcessWatch(world.dir, everyMs);
-    this.#given = Object.values(world.sandbox.env)
-      .flatMap((value) => [value, decoded(value)])
-      .join("\n");
+    this.give(world.sandbox.env);
   }
 
   get found(): string[] {
-    return [...this.canaries.found, ...this.#made.found];
+    return [...this.canaries.found, ...this.#inEnvironments];
+  }
+
+  /** Takes note of what a run or command is given in its environment. */
+  give(env: Record<string, string>): void {
+    for (const value of Object.values(env)) this.#given += `${value}\n${decoded(value)}\n`;
   }
 
   /** How many values are searched for. */
@@ -164,9 +168,8 @@ export class LeakGate {
       values.push([`${entry}_PREVIOUS at Render`, sandbox.simulators.render.envVar(service, `${entry}_PREVIOUS`)]);
     for (const [name, value] of values) {
       if (!value || value.length < 12 || this.#known.has(value)) continue;
-      this.#known.add(value);
+      this.#known.set(value, name);
       this.canaries.plant(name, value);
-      if (!this.#given.includes(value)) this.#made.plant(name, value);
     }
   }
 
@@ -181,6 +184,7 @@ export class LeakGate {
     this.canaries.search("the vendors' effects", effects.lines().join("\n"));
     this.canaries.search("Slack", JSON.stringify(slack.messages));
     this.canaries.search("the arguments of a process", [...this.watch.arguments].join("\n"));
+    this.#searchEnvironments();
     return this.found;
   }
 
@@ -198,9 +202,12 @@ export class LeakGate {
     this.canaries.search(path, (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8"));
   }
 
-  /** What processes of the runs were started with: no value that was made, beside what a run is given by right. */
-  searchEnvironments(): void {
-    this.#made.search("the environment of a process", [...this.watch.environments].join("\n"));
+  /** What processes of the runs were started with: no value beside what those runs were given. */
+  #searchEnvironments(): void {
+    const others = new Canaries();
+    for (const [value, name] of this.#known) if (!this.#given.includes(value)) others.plant(name, value);
+    others.search("the environment of a process", [...this.watch.environments].join("\n"));
+    for (const each of others.found) this.#inEnvironments.add(each);
   }
 
   stop(): void {

@@ -29,7 +29,8 @@ export class Typist {
 
   type(now: string, args: string[], { input = "", env = {}, onStart }: TypeOptions = {}): Promise<Typed> {
     return new Promise((resolve, reject) => {
-      const { sandbox, dir } = this.#world;
+      const { sandbox, dir, gate } = this.#world;
+      gate.give(env);
       const all = { ...process.env, ...sandbox.env, ROTATION_NOW: now, SANDBOX_NOW: now, ...env };
       const child = spawn(join(repository, "rotate"), args, { cwd: dir, env: all, stdio: ["pipe", "pipe", "pipe"] });
       if (child.pid) onStart?.(child.pid);
@@ -39,7 +40,7 @@ export class Typist {
       child.on("error", reject);
       child.on("close", (code) => {
         this.everything.push(typed.out, typed.said);
-        this.#world.gate.note(`rotate ${args.join(" ")}`, typed.out + typed.said);
+        gate.note(`rotate ${args.join(" ")}`, typed.out + typed.said);
         resolve({ ...typed, code: code ?? 1 });
       });
       child.stdin.on("error", () => undefined);

@@ -122,6 +122,7 @@ export class World {
     const { now = this.now, args = [], env = {}, program = this.program, onStart, onOutput } = settings;
     await ensureStack(this.dir, this.sandbox.env);
     if (program) this.#declareAll();
+    this.gate.give(env);
     const log = join(this.dir, `events-${++this.#runs}.json`);
     const started = Date.now();
     const ran = await pulumi([...command, "--non-interactive", "--event-log", log, ...args], {
