@@ -10,11 +10,15 @@ export interface Context {
   /** `owner/name` */
   repository: string;
   runId: number;
+  /** Counts how often the run was started again, from 1 on. */
+  attempt: number;
   /** Name of the event: `schedule`, `workflow_dispatch`, `pull_request`, ... */
   event: string;
   /** Login of whoever started this attempt. */
   by: string;
   workflow: string;
+  /** Of GitHub, for people. */
+  serverUrl: string;
   /** Address of the run, for people. */
   runUrl: string;
   apiUrl: string;
@@ -38,13 +42,16 @@ export function readContext(env: Env): Context {
   };
   const repository = need("GITHUB_REPOSITORY");
   const runId = Number(need("GITHUB_RUN_ID"));
+  const serverUrl = env["GITHUB_SERVER_URL"] ?? "https://github.com";
   return {
     repository,
     runId,
+    attempt: Number(env["GITHUB_RUN_ATTEMPT"] ?? 1),
     event: need("GITHUB_EVENT_NAME"),
     by: env["GITHUB_TRIGGERING_ACTOR"] ?? env["GITHUB_ACTOR"] ?? "unknown",
     workflow: env["GITHUB_WORKFLOW"] ?? "workflow",
-    runUrl: `${env["GITHUB_SERVER_URL"] ?? "https://github.com"}/${repository}/actions/runs/${runId}`,
+    serverUrl,
+    runUrl: `${serverUrl}/${repository}/actions/runs/${runId}`,
     apiUrl: env["GITHUB_API_URL"] ?? "https://api.github.com",
     token: env["CI_TOKEN"] ?? env["GITHUB_TOKEN"] ?? "",
   };

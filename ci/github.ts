@@ -18,6 +18,13 @@ export interface Run {
   actor: Account;
   triggering_actor: Account;
 }
+/** One attempt of a run (docs.github.com/rest/actions/workflow-runs, "Get a workflow run attempt"). */
+export interface Attempt {
+  /** `queued`, `in_progress`, `waiting`, ..., and `completed` however it ended. */
+  status: string;
+  /** RFC 3339: of an attempt that has ended, not before it did. */
+  updated_at: string;
+}
 export interface Account {
   login: string;
   /** "User", "Bot" or "Organization". */
@@ -69,6 +76,12 @@ export class Repository {
 
   async run(id: number): Promise<Run> {
     return (await this.call<Run>("GET", `/actions/runs/${id}`, "look up this run")).body;
+  }
+
+  /** Needs `actions: read`. */
+  async attempt(id: number, attempt: number): Promise<Attempt> {
+    const path = `/actions/runs/${id}/attempts/${attempt}`;
+    return (await this.call<Attempt>("GET", path, "see whether an earlier run has ended")).body;
   }
 
   async approvals(id: number): Promise<Approval[]> {

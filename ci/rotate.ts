@@ -12,6 +12,7 @@ import { sign, variable } from "../policies/approval.ts";
 import { askedBy, judge, needed } from "./approvals.ts";
 import { addSummary, CiError, onGithub, readContext, readOptions, script, setOutput } from "./context.ts";
 import { Repository } from "./github.ts";
+import { JobNotes } from "./jobs.ts";
 import { rotations, stackPlan } from "./plan.ts";
 import { refuseReplacements } from "./refuse-replacements.ts";
 import { propose, raise, type Asked } from "./request.ts";
@@ -43,6 +44,31 @@ async function main(): Promise<void> {
   // A request is recorded in the audit trail before it is written down, as the commands do it.
   if (onGithub(env)) env["ROTATION_RUN_BY"] = readContext(env).by;
   const engine = new AuditedEngine({ env, now, say }, stack);
+  const notes = await JobNotes.open(env, stack);
+  const unnoted = await notes?.enter();
+  if (unnoted)
+    say(
+      `Should this machine be lost, a person has to take its lock away: no note could be left beside the state: ${unnoted}`,
+    );
+  if (notes) engine.elsewhere = (lock) => notes.fate(lock);
+  try {
+    await rotate(engine, { stack, secret, reason, mode, now, env });
+  } finally {
+    // A note that stays costs a look at GitHub; it never hides how the run ended.
+    await notes?.leave().catch((error: unknown) => say(`This job's note stays beside the state: ${String(error)}`));
+  }
+}
+
+interface Wanted {
+  stack: string;
+  secret: string;
+  reason: string;
+  mode: "emergency" | undefined;
+  now: Date;
+  env: NodeJS.ProcessEnv & { ROTATION_NOW: string };
+}
+
+async function rotate(engine: AuditedEngine, { stack, secret, reason, mode, now, env }: Wanted): Promise<void> {
   const state = await engine.state();
   const targets =
     mode && secret.trim() === "all"

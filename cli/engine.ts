@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
 import { backendFolder, mendMetadata } from "./backends/files.ts";
 import { openStore } from "./backends/store.ts";
-import { clearDeadLocks, deadLock } from "./locks.ts";
+import { fateOf, heldBy, locksIn, removeLock, type AskElsewhere } from "./locks.ts";
 import { readStateFile } from "./state-file.ts";
 
 export const repository = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -58,6 +58,8 @@ export class Engine {
   readonly #env: NodeJS.ProcessEnv;
   readonly #stack: string | undefined;
   readonly #say: (text: string) => void;
+  /** Tells whether the run that made a lock on another machine is known to be gone; unset, such a lock always stays. */
+  elsewhere: AskElsewhere | undefined;
 
   /** @param stack `--stack`; left out: PULUMI_STACK, else the one that is selected */
   constructor(env: NodeJS.ProcessEnv, stack: string | undefined, say: (text: string) => void) {
@@ -264,17 +266,28 @@ export class Engine {
     return ran;
   }
 
-  /** Tries once more when all that stood in the way was the lock of a run on this machine that is no more. */
+  /** Tries once more when all that stood in the way were locks of runs that are known to be no more. */
   async #unlocked(attempt: () => Promise<Ran>): Promise<Ran> {
     const ran = await attempt();
-    const dead = ran.code === 0 ? undefined : deadLock(ran.stderr + ran.stdout);
-    if (!dead) return ran;
-    this.#say(`The lock of a run that died (process ${dead.pid} on this machine) is taken away.`);
+    const locks = ran.code === 0 ? [] : locksIn(ran.stderr + ran.stdout);
+    if (locks.length === 0) return ran;
+    const judged = await Promise.all(locks.map(async (lock) => ({ lock, fate: await fateOf(lock, this.elsewhere) })));
+    const dead = judged.filter(({ fate }) => fate.gone);
+    const held = judged.filter(({ fate }) => !fate.gone);
     const store = await openStore(this.#env);
-    // Elsewhere only Pulumi can, which takes away every lock of the stack.
-    if (store === undefined) await this.#ask(["cancel", "--yes"]);
-    else await clearDeadLocks(store);
-    return attempt();
+    if (store) {
+      for (const { lock, fate } of dead) {
+        this.#say(fate.why);
+        await removeLock(store, lock);
+      }
+    } else if (held.length === 0) {
+      for (const { fate } of dead) this.#say(fate.why);
+      // Elsewhere only Pulumi can, which takes away every lock of the stack: so only where all of them are dead.
+      await this.#ask(["cancel", "--yes"]);
+    }
+    if (held.length === 0) return attempt();
+    const whose = held.map(({ lock, fate }) => heldBy(lock, fate, this.stack));
+    return { ...ran, stderr: `${[ran.stderr.trimEnd(), ...whose].join("\n")}\n` };
   }
 }
 

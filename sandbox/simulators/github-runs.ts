@@ -21,6 +21,8 @@ export interface GithubApproval {
   comment: string;
 }
 
+export type GithubConclusion = "success" | "failure" | "cancelled" | "timed_out";
+
 export interface GithubRun {
   id: number;
   event: string;
@@ -33,11 +35,13 @@ export interface GithubRun {
   headBranch: string;
   /** RFC 3339: when this attempt began. */
   startedAt: string;
+  /** How and when it ended; left out while it is in progress. */
+  ended?: { conclusion: GithubConclusion; at: string };
   approvals: GithubApproval[];
 }
 
 /** What a test says about a run; the rest is as for a scheduled first attempt on the default branch. */
-export type RunSpec = Partial<Omit<GithubRun, "id" | "approvals">>;
+export type RunSpec = Partial<Omit<GithubRun, "id" | "approvals" | "ended">>;
 
 interface Params {
   owner: string;
@@ -48,26 +52,20 @@ interface Params {
 export function runRoutes(app: FastifyInstance, { read }: Access<GithubState>): void {
   const find = (state: Readonly<GithubState>, { owner, repo, run }: Params): GithubRun =>
     findRun(findRepository(state, owner, repo), Number(run));
-  app.get<{ Params: Params }>("/repos/:owner/:repo/actions/runs/:run", async (request) => {
-    const { id, event, actor, triggeringActor, attempt, headSha, headBranch, startedAt } = find(
-      read(request),
-      request.params,
-    );
-    return {
-      id,
-      node_id: nodeId("WFR", id),
-      event,
-      status: "in_progress",
-      conclusion: null,
-      run_attempt: attempt,
-      head_sha: headSha,
-      head_branch: headBranch,
-      actor: accountOf(actor, "User"),
-      triggering_actor: accountOf(triggeringActor, "User"),
-      created_at: startedAt,
-      run_started_at: startedAt,
-    };
-  });
+  app.get<{ Params: Params }>("/repos/:owner/:repo/actions/runs/:run", async (request) =>
+    shown(find(read(request), request.params)),
+  );
+  app.get<{ Params: Params & { attempt: string } }>(
+    "/repos/:owner/:repo/actions/runs/:run/attempts/:attempt",
+    async (request) => {
+      const run = find(read(request), request.params);
+      const attempt = Number(request.params.attempt);
+      if (!(attempt >= 1 && attempt <= run.attempt)) throw notFound();
+      // A run is started again only after it has ended, and not well.
+      const ended = { conclusion: "failure", at: run.startedAt } as const;
+      return shown(attempt === run.attempt ? run : { ...run, attempt, ended });
+    },
+  );
   // The history is that of the run, over all of its attempts.
   app.get<{ Params: Params }>("/repos/:owner/:repo/actions/runs/:run/approvals", async (request) => {
     const { owner, repo } = request.params;
@@ -82,6 +80,25 @@ export function runRoutes(app: FastifyInstance, { read }: Access<GithubState>): 
       }),
     }));
   });
+}
+
+function shown(run: GithubRun) {
+  const { id, event, actor, triggeringActor, attempt, headSha, headBranch, startedAt, ended } = run;
+  return {
+    id,
+    node_id: nodeId("WFR", id),
+    event,
+    status: ended ? "completed" : "in_progress",
+    conclusion: ended?.conclusion ?? null,
+    run_attempt: attempt,
+    head_sha: headSha,
+    head_branch: headBranch,
+    actor: accountOf(actor, "User"),
+    triggering_actor: accountOf(triggeringActor, "User"),
+    created_at: startedAt,
+    run_started_at: startedAt,
+    updated_at: ended?.at ?? startedAt,
+  };
 }
 
 /** Adds a run; ids are as large as real ones. */

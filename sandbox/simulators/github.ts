@@ -7,7 +7,7 @@ import { addIssue, issueRoutes, type GithubComment, type GithubIssue } from "./g
 import { OidcIssuer, oidcPaths } from "./github-oidc.ts";
 import { guardRoutes } from "./github-guards.ts";
 import { environmentRoutes, repositoryRoutes } from "./github-routes.ts";
-import { addRun, findRun, runRoutes, type GithubApproval, type RunSpec } from "./github-runs.ts";
+import { addRun, findRun, runRoutes, type GithubApproval, type GithubConclusion, type RunSpec } from "./github-runs.ts";
 import {
   accountOf,
   addMissing,
@@ -77,6 +77,12 @@ export class GithubSimulator extends Simulator<GithubState> {
   /** As if a workflow had started; gives the run's id. */
   startRun(owner: string, repo: string, spec?: RunSpec): number {
     return this.write((state) => addRun(findRepository(state, owner, repo), spec).id);
+  }
+
+  /** As if the last job of a run had ended, or its runner were lost. */
+  endRun(owner: string, repo: string, run: number, conclusion: GithubConclusion): void {
+    const at = new Date().toISOString();
+    this.write((state) => void (findRun(findRepository(state, owner, repo), run).ended = { conclusion, at }));
   }
 
   /** As if a person had reviewed waiting deployments of a run in the browser. */

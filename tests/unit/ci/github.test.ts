@@ -22,8 +22,9 @@ describe("what CI tells people", () => {
     github = await new GithubSimulator({ token: "t", repositories, limitScale: 1000 }).start();
     slack = await new SlackSimulator({}).start();
     pagerduty = await new PagerdutySimulator({}).start();
-    const run = { runId: 1, event: "schedule", by: "x", workflow: "rotate", runUrl: "https://github.test/runs/1" };
-    context = { ...run, repository: "acme/app", apiUrl: `${github.url}/api/v3`, token: "t" };
+    const run = { runId: 1, attempt: 1, event: "schedule", by: "x", workflow: "rotate" };
+    const urls = { serverUrl: "https://github.test", runUrl: "https://github.test/runs/1" };
+    context = { ...run, ...urls, repository: "acme/app", apiUrl: `${github.url}/api/v3`, token: "t" };
     env = {
       SLACK_WEBHOOK_URL: slack.webhookUrl(),
       PAGERDUTY_ROUTING_KEY: pagerduty.routingKey,

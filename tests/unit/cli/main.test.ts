@@ -1,16 +1,10 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
 import { Readable } from "node:stream";
 import { commands, main } from "../../../cli/main.ts";
 import type { Io } from "../../../cli/command.ts";
 import { wantsColour } from "../../../cli/columns.ts";
 import { reasonOf } from "../../../cli/force.ts";
 import { guides } from "../../../cli/hand-overs/index.ts";
-import { fileStore } from "../../../cli/backends/files.ts";
-import { clearDeadLocks, deadLock } from "../../../cli/locks.ts";
 import { readValue } from "../../../cli/read-value.ts";
 
 async function type(...args: string[]): Promise<{ code: number; out: string; said: string }> {
@@ -70,47 +64,6 @@ describe("the command line", () => {
     assert.equal(reasonOf("  laptop   stolen "), "laptop stolen");
     for (const bad of ["", "true", "12345", "x".repeat(301)])
       assert.throws(() => reasonOf(bad), /write in a few words/);
-  });
-});
-
-describe("the lock of a run that died", () => {
-  const message = (host: string, pid: number): string =>
-    `error: the stack is currently locked by 1 lock(s). Either wait...\n  file:///x.json: created by ops@${host} (pid ${pid}) at 2027-03-01T03:00:00Z`;
-  it("is taken away only when it is of this machine and its process is gone", () => {
-    assert.deepEqual(
-      deadLock(message("here", 7), "here", () => false),
-      { pid: 7 },
-    );
-    assert.equal(
-      deadLock(message("here", 7), "here", () => true),
-      undefined,
-    );
-    assert.equal(
-      deadLock(message("there", 7), "here", () => false),
-      undefined,
-    );
-    assert.equal(
-      deadLock("error: something else", "here", () => false),
-      undefined,
-    );
-  });
-});
-
-describe("the locks in a backend of files", () => {
-  it("go when their processes are gone; those of runs that live and of other machines stay", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "locks-"));
-    const stack = join(folder, ".pulumi", "locks", "organization", "secret-rotation", "sandbox");
-    mkdirSync(stack, { recursive: true });
-    const gone = spawnSync(process.execPath, ["--version"]).pid;
-    const lock = (name: string, host: string, pid: number): void =>
-      writeFileSync(join(stack, `${name}.json`), JSON.stringify({ pid, username: "ops", hostname: host }));
-    lock("dead", hostname(), gone);
-    lock("elsewhere", `not-${hostname()}`, gone);
-    assert.equal(await clearDeadLocks(fileStore(folder)), 1);
-    assert.deepEqual(readdirSync(stack), ["elsewhere.json"]);
-    assert.equal(await clearDeadLocks(fileStore(folder)), 0);
-    assert.equal(await clearDeadLocks(fileStore(join(folder, "absent"))), 0);
-    rmSync(folder, { recursive: true });
   });
 });
 
