@@ -1,24 +1,20 @@
 // Every workflow's steps, executed on this machine against the simulators, with the real pulumi and the real Vault.
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { rotationsOf } from "../../provider/audit/rotations.ts";
 import { vaultStore } from "../../provider/audit/vault-store.ts";
 import { Settings } from "../../provider/settings.ts";
 import type { JobClaims } from "../../sandbox/simulators/github-oidc.ts";
 import type { PagerdutySimulator } from "../../sandbox/simulators/pagerduty.ts";
-import { pulumi, repository } from "../../sandbox/stack.ts";
-import { readWorkflow, runWorkflow, type JobRun, type Setting } from "../support/actions.ts";
-import { JobsAtVault, type Environment } from "../support/vault-jwt.ts";
-import { World } from "../support/world.ts";
-
-const [owner, name] = ["visanet", "visapi"];
-const main = "refs/heads/main";
-/** Names in the sandbox's environment that hold a credential: Vault gives them to a job, the runner does not. */
-const credential = /(KEY|TOKEN|PASSPHRASE|WEBHOOK_URL|ADMIN_URL)$/;
+import type { JobRun } from "../support/actions.ts";
+import { JobsWorld, main, name, owner, results, shown, type Asked } from "../support/jobs.ts";
+import type { Environment, JobsAtVault } from "../support/vault-jwt.ts";
+import type { World } from "../support/world.ts";
 
 describe("workflows, executed", function () {
   this.timeout(600_000);
+  let jobsWorld: JobsWorld;
   let world: World;
   let pagerduty: PagerdutySimulator;
   let vault: JobsAtVault;
@@ -27,100 +23,13 @@ describe("workflows, executed", function () {
 
   before(async function () {
     this.timeout(1_800_000);
-    world = await World.start({ policies: true });
-    pagerduty = world.sandbox.simulators.pagerduty;
-    const { env, simulators } = world.sandbox;
+    jobsWorld = await JobsWorld.start();
+    ({ world, vault, checkout, keys, pagerduty } = jobsWorld);
     await world.setRenderVariable("SIMULATE_UNHEALTHY_FILE", join(world.dir, "unhealthy"));
-    keys = Object.fromEntries(
-      Object.entries(env).filter(([key]) => credential.test(key) && !/^(VAULT|SANDBOX)_/.test(key)),
-    );
-    vault = await JobsAtVault.prepare(world.sandbox.vault, {
-      issuer: `${simulators.github.url}/oidc`,
-      project: `${owner}/${name}`,
-      keys,
-    });
-    checkout = await makeCheckout(world);
-    for (const stack of ["staging", "production"])
-      simulators.github.pushFile(
-        owner,
-        name,
-        `Pulumi.${stack}.yaml`,
-        readFileSync(join(checkout, `Pulumi.${stack}.yaml`), "utf8"),
-      );
   });
-  after(() => world?.stop());
+  after(() => jobsWorld?.stop());
 
-  interface Asked {
-    event?: Setting["event"];
-    inputs?: Record<string, string>;
-    actor?: string;
-    attempt?: number;
-    /** Who approves which environment; one that nobody approves keeps its job waiting. */
-    approvers?: Record<string, string>;
-    now?: string;
-    extra?: Record<string, string>;
-  }
-  const run = async (file: string, asked: Asked = {}): Promise<Record<string, JobRun>> => {
-    const { github } = world.sandbox.simulators;
-    const event = asked.event ?? { name: "schedule" };
-    const { actor = "scheduler", attempt = 1, approvers = {} } = asked;
-    const id = github.startRun(owner, name, { event: event.name, actor, attempt });
-    const now = asked.now ?? world.now;
-    const plain = Object.entries(world.sandbox.env).filter(
-      ([key]) => !credential.test(key) && !/^(VAULT_|PULUMI_STACK|PULUMI_OPTION_)/.test(key),
-    );
-    const workflow = readWorkflow(join(repository, ".github/workflows", file));
-    return runWorkflow(workflow, {
-      cwd: checkout,
-      event,
-      inputs: asked.inputs,
-      token: world.sandbox.secrets.githubToken,
-      secrets: { SLACK_WEBHOOK_URL: keys["SLACK_WEBHOOK_URL"] ?? "", PAGERDUTY_ROUTING_KEY: pagerduty.routingKey },
-      vars: (environment) => ({
-        VAULT_ADDR: world.sandbox.env["VAULT_ADDR"] ?? "",
-        VAULT_ROLE: `rotation-${environment}`,
-        VAULT_KV_PATH: `secret/data/ci/${environment}`,
-        PULUMI_BACKEND_URL: world.sandbox.env["PULUMI_BACKEND_URL"] ?? "",
-      }),
-      enter: (environment) => {
-        if (!/^production-/.test(environment)) return true;
-        const user = approvers[environment];
-        if (user) github.review(owner, name, id, { user, environments: [environment] });
-        return user !== undefined;
-      },
-      env: (_, { environment = "", permissions }) => ({
-        ...Object.fromEntries(plain),
-        HOME: process.env["HOME"] ?? "",
-        ROTATION_NOW: now,
-        SANDBOX_NOW: now,
-        GITHUB_API_URL: `${github.url}/api/v3`,
-        GITHUB_SERVER_URL: "https://github.test",
-        GITHUB_REPOSITORY: `${owner}/${name}`,
-        GITHUB_RUN_ID: String(id),
-        GITHUB_RUN_ATTEMPT: String(attempt),
-        GITHUB_ACTOR: actor,
-        GITHUB_TRIGGERING_ACTOR: actor,
-        ...(permissions?.["id-token"] === "write"
-          ? {
-              ACTIONS_ID_TOKEN_REQUEST_URL: `${github.url}/oidc/token?api-version=2.0`,
-              ACTIONS_ID_TOKEN_REQUEST_TOKEN: github.oidc.startJob({
-                repository: `${owner}/${name}`,
-                ref: event.name === "pull_request" ? "refs/pull/1/merge" : main,
-                environment: environment.replace("${{ inputs.stack }}", asked.inputs?.["stack"] ?? ""),
-                job_workflow_ref: `${owner}/${name}/.github/workflows/${file}@${main}`,
-              }),
-            }
-          : {}),
-        ...asked.extra,
-      }),
-    });
-  };
-  const results = (jobs: Record<string, JobRun>) =>
-    Object.fromEntries(Object.entries(jobs).map(([job, { result }]) => [job, result]));
-  const shown = (jobs: Record<string, JobRun>) =>
-    Object.values(jobs)
-      .map(({ log, summary }) => log + summary)
-      .join("\n");
+  const run = (file: string, asked?: Asked): Promise<Record<string, JobRun>> => jobsWorld.run(file, asked);
   const env = (key: string) => world.sandbox.env[key] ?? "";
   const github = () => world.sandbox.simulators.github.contents(owner, name);
   const both = { "production-operations": "alice", "production-security": "bob" };
@@ -476,49 +385,3 @@ new RenderEnvVar("visapi/SLOW/render-api", { serviceId: "${world.sandbox.env["RE
     return ((await (await fetch(asked, { headers })).json()) as { value: string }).value;
   }
 });
-
-/** As actions/checkout would leave it: the sources, with the two stacks' placeholders filled in and their state made. */
-async function makeCheckout(world: World): Promise<string> {
-  const checkout = join(world.dir, "checkout");
-  mkdirSync(checkout);
-  const skipped = new Set(["node_modules", ".git", ".sandbox"]);
-  for (const entry of readdirSync(repository))
-    if (!skipped.has(entry)) cpSync(join(repository, entry), join(checkout, entry), { recursive: true });
-  // Fewer secrets than the real program has: what CI does about them is the same.
-  writeFileSync(join(checkout, "index.ts"), 'export * from "./tests/programs/workflows/index.ts";\n');
-  symlinkSync(join(repository, "node_modules"), join(checkout, "node_modules"));
-  const { env } = world.sandbox;
-  const rest = Object.fromEntries(
-    Object.entries(env).filter(([key]) => !/^PULUMI_(STACK|OPTION_CONFIG_FILE)$/.test(key)),
-  );
-  for (const stack of ["staging", "production"]) {
-    const file = join(checkout, `Pulumi.${stack}.yaml`);
-    writeFileSync(file, filled(readFileSync(file, "utf8"), env));
-    const scratch = join(world.dir, `init-${stack}`);
-    mkdirSync(scratch);
-    cpSync(join(checkout, "Pulumi.yaml"), join(scratch, "Pulumi.yaml"));
-    cpSync(file, join(scratch, `Pulumi.${stack}.yaml`));
-    const made = await pulumi(["stack", "init", stack, "--non-interactive"], { env: rest, cwd: scratch });
-    assert.equal(made.code, 0, made.stderr);
-    cpSync(join(scratch, `Pulumi.${stack}.yaml`), file);
-    rmSync(scratch, { recursive: true });
-  }
-  return checkout;
-}
-
-/** The repository's own file, with the sandbox's addresses and ids in place of the placeholders. */
-function filled(text: string, env: Record<string, string>): string {
-  const put = (key: string, variable: string): void => {
-    if (env[variable])
-      text = text.replace(new RegExp(`(^ +${key}: ).*$`, "m"), (_, head: string) => head + env[variable]);
-  };
-  put("vault:address", "VAULT_ADDR");
-  put("visapi:renderServiceId", "RENDER_SERVICE_ID");
-  put("visapi:vercelProjectId", "VERCEL_PROJECT_ID");
-  put("visapi:apiUrl", "VISAPI_API_URL");
-  put("visapi:appUrl", "VISAPI_APP_URL");
-  put("visapi:supabaseProjectRef", "SUPABASE_PROJECT_REF");
-  put("visapi:supabaseUrl", "SUPABASE_URL");
-  put("visapi:mailFrom", "VISAPI_MAIL_FROM");
-  return text;
-}

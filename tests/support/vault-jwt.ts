@@ -31,13 +31,14 @@ export class JobsAtVault {
   }
 
   /**
-   * @param about `issuer` of the identity tokens, `project` as `owner/repository`, and the `keys` that every entry holds
+   * @param about `issuer` of the identity tokens, `project` as `owner/repository`, the `keys` that every entry holds, and
+   * what the stacks' policy says beyond the repository's own
    */
   static async prepare(
     vault: Vault,
-    about: { issuer: string; project: string; keys: Record<string, string> },
+    about: { issuer: string; project: string; keys: Record<string, string>; extraPolicy?: string | undefined },
   ): Promise<JobsAtVault> {
-    const { issuer, project, keys } = about;
+    const { issuer, project, keys, extraPolicy = "" } = about;
     const jobs = new JobsAtVault(vault);
     // Vault's own device writes accessors as keyed hashes; here they are looked up afterwards.
     await vault.call("PUT", "sys/audit/jobs", {
@@ -45,7 +46,7 @@ export class JobsAtVault {
       options: { file_path: jobs.#log, mode: "0600", hmac_accessor: "false" },
     });
     for (const name of ["rotation-stack", "rotation-preview"])
-      await vault.call("PUT", `sys/policies/acl/${name}`, { policy: policy(name) });
+      await vault.call("PUT", `sys/policies/acl/${name}`, { policy: `${policy(name)}\n${extraPolicy}` });
     await vault.call("POST", "sys/auth/jwt", { type: "jwt" });
     await vault.call("POST", "auth/jwt/config", { oidc_discovery_url: issuer, bound_issuer: issuer });
     const workflows = (...names: string[]) =>
