@@ -1,12 +1,12 @@
 // Runs a workflow of .github/workflows on this machine: jobs in their order, conditions, environments that wait for a
-// person, and every `run:` step by bash, with the files and variables that GitHub gives. Steps with `uses:` are passed
+// person, a matrix side by side, and every `run:` step by bash, with the files and variables that GitHub gives. Steps with `uses:` are passed
 // over: what they bring (the checkout, Node) is here already.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runInNewContext } from "node:vm";
+import { evaluate, text, truthy } from "./expressions.ts";
 
 interface Step {
   id?: string;
@@ -15,10 +15,17 @@ interface Step {
   if?: string;
   env?: Record<string, string>;
 }
+/** One job for each combination; `include` and `exclude` are not known here. */
+export interface Strategy {
+  "fail-fast"?: boolean;
+  "max-parallel"?: number;
+  matrix: Record<string, unknown[] | string>;
+}
 export interface Job {
   needs?: string | string[];
   if?: string;
   environment?: string;
+  strategy?: Strategy;
   concurrency?: { group: string; "cancel-in-progress": boolean | string };
   "timeout-minutes"?: number;
   permissions?: Record<string, string>;
@@ -63,7 +70,10 @@ export interface JobRun {
   summary: string;
 }
 
-/** Runs all jobs; those behind a job that waits do not run. */
+/**
+ * Runs all jobs; those behind a job that waits do not run. A job with a matrix stands there under its name, as those that
+ * need it see it, and once more for each of its combinations, named as GitHub does: `part (one)`.
+ */
 export async function runWorkflow(workflow: Workflow, setting: Setting): Promise<Record<string, JobRun>> {
   const done: Record<string, JobRun> = {};
   const left = new Map(Object.entries(workflow.jobs));
@@ -72,9 +82,60 @@ export async function runWorkflow(workflow: Workflow, setting: Setting): Promise
     if (!next) throw new Error(`the jobs ${[...left.keys()].join(", ")} wait for each other`);
     const [name, job] = next;
     left.delete(name);
-    done[name] = await runJob(workflow, name, job, done, setting);
+    if (job.strategy) Object.assign(done, await runMatrix(workflow, name, job, job.strategy, done, setting));
+    else done[name] = await runJob(workflow, name, job, done, setting);
   }
   return done;
+}
+
+/** All combinations of a matrix, by the names of their jobs. */
+function combinations(name: string, { matrix }: Strategy, context: object): Map<string, Record<string, unknown>> {
+  let all: Record<string, unknown>[] = [{}];
+  for (const [key, given] of Object.entries(matrix)) {
+    const values = typeof given === "string" ? evaluate(given, context) : given;
+    // GitHub's own words: it fails the run.
+    if (!Array.isArray(values) || values.length === 0)
+      throw new Error(`Matrix vector '${key}' does not contain any values`);
+    all = all.flatMap((each) => values.map((value: unknown) => ({ ...each, [key]: value })));
+  }
+  return new Map(all.map((each) => [`${name} (${Object.values(each).map(String).join(", ")})`, each]));
+}
+
+async function runMatrix(
+  workflow: Workflow,
+  name: string,
+  job: Job,
+  strategy: Strategy,
+  done: Record<string, JobRun>,
+  setting: Setting,
+): Promise<Record<string, JobRun>> {
+  if (strategy["fail-fast"] !== false)
+    throw new Error(`${name}: one that fails cancels the others, which is not done here`);
+  const needed = [job.needs ?? []].flat();
+  // Nothing can be said of the combinations before what they are made of is there.
+  if (needed.some((each) => done[each]?.result !== "success"))
+    return { [name]: await runJob(workflow, name, job, done, setting) };
+  const needs = Object.fromEntries(needed.map((each) => [each, { outputs: done[each]?.outputs }]));
+  const waiting = [...combinations(name, strategy, { needs, inputs: setting.inputs ?? {} })];
+  const runs: Record<string, JobRun> = {};
+  const next = async (): Promise<void> => {
+    for (let item = waiting.shift(); item; item = waiting.shift())
+      runs[item[0]] = await runJob(workflow, name, job, done, setting, item[1]);
+  };
+  const width = strategy["max-parallel"] ?? waiting.length;
+  await Promise.all(Array.from({ length: Math.min(width, waiting.length) }, next));
+  const all = Object.values(runs);
+  const worst = (["failure", "waiting", "skipped"] as const).find((one) => all.some(({ result }) => result === one));
+  return {
+    ...runs,
+    // What they say under the same name is that of one of them, nobody knows which.
+    [name]: {
+      result: worst ?? "success",
+      outputs: Object.fromEntries(all.flatMap(({ outputs }) => Object.entries(outputs))),
+      log: "",
+      summary: "",
+    },
+  };
 }
 
 async function runJob(
@@ -83,6 +144,7 @@ async function runJob(
   job: Job,
   done: Record<string, JobRun>,
   setting: Setting,
+  matrix: Record<string, unknown> = {},
 ): Promise<JobRun> {
   const none = { outputs: {}, log: "", summary: "" };
   const needed = [job.needs ?? []].flat();
@@ -92,7 +154,7 @@ async function runJob(
     needed.map((each) => [each, { result: done[each]?.result, outputs: done[each]?.outputs }]),
   );
   const github = { token: setting.token, event_name: setting.event?.name ?? "schedule", event: setting.event?.payload };
-  const base = { github, needs, inputs: setting.inputs ?? {}, secrets: setting.secrets ?? {} };
+  const base = { github, needs, matrix, inputs: setting.inputs ?? {}, secrets: setting.secrets ?? {} };
   // A job without a status function of its own runs only when all that it needs, and all before that, has succeeded.
   const fine = results.every((result) => result === "success");
   const condition = job.if ?? "success()";
@@ -156,40 +218,10 @@ function bash(script: string, cwd: string, env: Record<string, string>): Promise
   });
 }
 
-function outputsIn(file: string): Record<string, string> {
+/** What a step has said: `name=value`, or `name<<end` with lines up to `end`. */
+export function outputsIn(file: string): Record<string, string> {
+  const shape = /^([\w-]+)<<(\S+)\n(?:([\s\S]*?)\n)?\2$|^([\w-]+)=(.*)$/gm;
   return Object.fromEntries(
-    [...file.matchAll(/^(\w+)<<(\S+)\n([\s\S]*?)\n\2$/gm)].map(([, name, , value]) => [name ?? "", value ?? ""]),
+    [...file.matchAll(shape)].map(([, block, , lines, name, value]) => [block ?? name ?? "", lines ?? value ?? ""]),
   );
-}
-
-/** A text with its `${{ }}`. */
-function text(template: string, context: object): string {
-  return template.replaceAll(/\$\{\{(.*?)\}\}/gs, (_, expression: string) => String(evaluate(expression, context)));
-}
-
-function truthy(value: unknown): boolean {
-  return value !== false && value !== "" && value !== 0 && value !== null && value !== "false";
-}
-
-/** An expression: the part of GitHub's language that JavaScript shares. What is not there is an empty text. */
-function evaluate(expression: string, context: object): unknown {
-  const bare = expression.replace(/^\s*\$\{\{([\s\S]*)\}\}\s*$/, "$1");
-  const { fine } = context as { fine?: boolean };
-  const functions = {
-    always: () => true,
-    cancelled: () => false,
-    success: () => fine ?? true,
-    failure: () => fine === false,
-    toJSON: (value: unknown) => JSON.stringify(value),
-  };
-  return runInNewContext(bare, { ...functions, ...(lenient(context) as object) });
-}
-
-function lenient(value: unknown): unknown {
-  if (typeof value !== "object" || value === null) return value;
-  const copy = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, lenient(item)]));
-  return new Proxy(copy, {
-    get: (target, key) =>
-      key in target || typeof key === "symbol" || key === "toJSON" ? (Reflect.get(target, key) as unknown) : "",
-  });
 }

@@ -6,7 +6,7 @@ import type { PagerdutySimulator } from "../../sandbox/simulators/pagerduty.ts";
 import { repository } from "../../sandbox/stack.ts";
 import { readWorkflow, runWorkflow, type JobRun, type Result, type Setting, type Workflow } from "./actions.ts";
 import { makeCheckout } from "./checkout.ts";
-import { JobsAtVault } from "./vault-jwt.ts";
+import { JobsAtVault, type Also } from "./vault-jwt.ts";
 import { World } from "./world.ts";
 
 /** The repository that the workflows are in. */
@@ -58,9 +58,9 @@ export class JobsWorld {
 
   /**
    * @param program of the checkout, in place of the real one
-   * @param extraPolicy what the stacks' role at Vault may do beyond the repository's policy, for another program's entries
+   * @param also what Vault lets in beyond what docs/ci.md sets up
    */
-  static async start({ program, extraPolicy }: { program?: string; extraPolicy?: string } = {}): Promise<JobsWorld> {
+  static async start({ program, also }: { program?: string; also?: Also } = {}): Promise<JobsWorld> {
     const world = await World.start({ policies: true });
     const { env, simulators, vault } = world.sandbox;
     const keys = Object.fromEntries(
@@ -70,7 +70,7 @@ export class JobsWorld {
       issuer: `${simulators.github.url}/oidc`,
       project: `${owner}/${name}`,
       keys,
-      extraPolicy,
+      ...(also ? { also } : {}),
     });
     const checkout = await makeCheckout(world, program);
     for (const stack of ["staging", "production"])

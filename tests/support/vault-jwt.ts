@@ -7,6 +7,14 @@ import { repository } from "../../sandbox/stack.ts";
 
 export type Environment = "preview" | "staging" | "production";
 
+/** Beyond what docs/ci.md sets up. */
+export interface Also {
+  /** For the entries of another program. */
+  policy?: string;
+  /** Names of workflows that may rotate. */
+  workflows?: string[];
+}
+
 interface Login {
   /** The role that let it in. */
   role: string;
@@ -32,13 +40,13 @@ export class JobsAtVault {
 
   /**
    * @param about `issuer` of the identity tokens, `project` as `owner/repository`, the `keys` that every entry holds, and
-   * what the stacks' policy says beyond the repository's own
+   * what is `also` let in
    */
   static async prepare(
     vault: Vault,
-    about: { issuer: string; project: string; keys: Record<string, string>; extraPolicy?: string | undefined },
+    about: { issuer: string; project: string; keys: Record<string, string>; also?: Also },
   ): Promise<JobsAtVault> {
-    const { issuer, project, keys, extraPolicy = "" } = about;
+    const { issuer, project, keys, also: { policy: extra = "", workflows: more = [] } = {} } = about;
     const jobs = new JobsAtVault(vault);
     // Vault's own device writes accessors as keyed hashes; here they are looked up afterwards.
     await vault.call("PUT", "sys/audit/jobs", {
@@ -46,12 +54,12 @@ export class JobsAtVault {
       options: { file_path: jobs.#log, mode: "0600", hmac_accessor: "false" },
     });
     for (const name of ["rotation-stack", "rotation-preview"])
-      await vault.call("PUT", `sys/policies/acl/${name}`, { policy: `${policy(name)}\n${extraPolicy}` });
+      await vault.call("PUT", `sys/policies/acl/${name}`, { policy: `${policy(name)}\n${extra}` });
     await vault.call("POST", "sys/auth/jwt", { type: "jwt" });
     await vault.call("POST", "auth/jwt/config", { oidc_discovery_url: issuer, bound_issuer: issuer });
     const workflows = (...names: string[]) =>
       names.map((name) => `${project}/.github/workflows/${name}.yml@refs/heads/main`);
-    const main = { ref: "refs/heads/main", job_workflow_ref: workflows("rotate", "emergency") };
+    const main = { ref: "refs/heads/main", job_workflow_ref: workflows("rotate", "emergency", ...more) };
     // A pull request's own branch previews, so the role of previews is bound to no branch.
     const claims = { preview: {}, staging: main, production: main };
     for (const [environment, bound] of Object.entries(claims)) {
