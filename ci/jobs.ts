@@ -112,7 +112,12 @@ export class JobNotes {
 
   /** Whether the run that made a lock of another machine has ended, as far as GitHub and the machine's note tell. */
   async fate(lock: Lock): Promise<Fate> {
-    const note = await this.#noteOf(lock.host);
+    let note: JobNote | undefined;
+    try {
+      note = await this.#noteOf(lock.host);
+    } catch (error) {
+      return { gone: false, why: `That machine's note cannot be read: ${(error as Error).message}.` };
+    }
     return judgeLock(lock, note, note && (await this.#ask(note)), note ? this.#url(note) : "");
   }
 

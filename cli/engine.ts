@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
 import { backendFolder, mendMetadata } from "./backends/files.ts";
 import { openStore } from "./backends/store.ts";
-import { fateOf, heldBy, locksIn, removeLock, type AskElsewhere } from "./locks.ts";
+import { locksIn, takeAwayDead, type AskElsewhere } from "./locks.ts";
 import { readStateFile } from "./state-file.ts";
 
 export const repository = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -271,23 +271,13 @@ export class Engine {
     const ran = await attempt();
     const locks = ran.code === 0 ? [] : locksIn(ran.stderr + ran.stdout);
     if (locks.length === 0) return ran;
-    const judged = await Promise.all(locks.map(async (lock) => ({ lock, fate: await fateOf(lock, this.elsewhere) })));
-    const dead = judged.filter(({ fate }) => fate.gone);
-    const held = judged.filter(({ fate }) => !fate.gone);
     const store = await openStore(this.#env);
-    if (store) {
-      for (const { lock, fate } of dead) {
-        this.#say(fate.why);
-        await removeLock(store, lock);
-      }
-    } else if (held.length === 0) {
-      for (const { fate } of dead) this.#say(fate.why);
-      // Elsewhere only Pulumi can, which takes away every lock of the stack: so only where all of them are dead.
-      await this.#ask(["cancel", "--yes"]);
-    }
-    if (held.length === 0) return attempt();
-    const whose = held.map(({ lock, fate }) => heldBy(lock, fate, this.stack));
-    return { ...ran, stderr: `${[ran.stderr.trimEnd(), ...whose].join("\n")}\n` };
+    const about = { store, stack: this.stack, elsewhere: this.elsewhere, say: this.#say };
+    const held = await takeAwayDead(locks, about);
+    if (held.length > 0) return { ...ran, stderr: `${[ran.stderr.trimEnd(), ...held].join("\n")}\n` };
+    // Elsewhere only Pulumi can, which takes away every lock of the stack: all of them are dead.
+    if (!store) await this.#ask(["cancel", "--yes"]);
+    return attempt();
   }
 }
 

@@ -70,6 +70,31 @@ export async function removeLock(store: Store, { key, host, pid }: Lock): Promis
   if (found?.host === host && found.pid === pid) await store.remove(key);
 }
 
+/**
+ * Takes away those locks of a stack whose runs are known to be gone, one by one, and says so.
+ * @param about `store` undefined: nothing is taken away here, and nothing said unless all of them are dead
+ * @returns a sentence for each that stays; empty when all were dead
+ */
+export async function takeAwayDead(
+  locks: Lock[],
+  about: {
+    store: Store | undefined;
+    stack: string | undefined;
+    elsewhere: AskElsewhere | undefined;
+    say: (text: string) => void;
+  },
+): Promise<string[]> {
+  const { store, stack, elsewhere, say } = about;
+  const judged = await Promise.all(locks.map(async (lock) => ({ lock, fate: await fateOf(lock, elsewhere) })));
+  const held = judged.filter(({ fate }) => !fate.gone);
+  for (const { lock, fate } of judged) {
+    if (!fate.gone || (!store && held.length > 0)) continue;
+    say(fate.why);
+    if (store) await removeLock(store, lock);
+  }
+  return held.map(({ lock, fate }) => heldBy(lock, fate, stack));
+}
+
 /** The locks of one stack. @throws Error when the store cannot be asked, or a lock is none */
 export async function locksOf(store: Store, project: string, stack: string): Promise<Lock[]> {
   return locksBelow(store, `.pulumi/locks/organization/${project}/${stack}/`);

@@ -5,7 +5,16 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileStore } from "../../../cli/backends/files.ts";
-import { clearDeadLocks, fateOf, heldBy, locksIn, locksOf, removeLock, type Lock } from "../../../cli/locks.ts";
+import {
+  clearDeadLocks,
+  fateOf,
+  heldBy,
+  locksIn,
+  locksOf,
+  removeLock,
+  takeAwayDead,
+  type Lock,
+} from "../../../cli/locks.ts";
 
 const key = ".pulumi/locks/organization/secret-rotation/sandbox/1-2.json";
 const lock: Lock = { key, user: "ops", host: "there", pid: 7, at: "2027-03-01T03:00:00Z" };
@@ -54,6 +63,30 @@ describe("the lock of a run that died", () => {
       heldBy(lock, { gone: false, why: "That is another machine." }, "production"),
       "The lock of ops@there (process 7, since 2027-03-01T03:00:00Z) stays. That is another machine. Once that run or its machine is known to be gone, type: pulumi cancel --stack production",
     );
+  });
+});
+
+describe("locks that are in the way", () => {
+  const key = (name: string): string => `.pulumi/locks/organization/secret-rotation/sandbox/${name}.json`;
+  const locks = ["gone", "there"].map((host): Lock => ({ ...lock, host, key: key(host) }));
+  const elsewhere = ({ host }: Lock) => Promise.resolve({ gone: host === "gone", why: `${host}.` });
+
+  it("go when they are dead, beside others that stay", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "locks-"));
+    const store = fileStore(folder);
+    for (const { key, host, pid } of locks) await store.write(key, JSON.stringify({ pid, hostname: host }));
+    const said: string[] = [];
+    const held = await takeAwayDead(locks, { store, stack: "s", elsewhere, say: (text) => void said.push(text) });
+    assert.deepEqual([said, held.length, await store.list(".pulumi/")], [["gone."], 1, [key("there")]]);
+    assert.match(held[0] ?? "", /^The lock of ops@there .* stays\. there\. .*pulumi cancel --stack s$/);
+    rmSync(folder, { recursive: true });
+  });
+  it("all stay where only all of a stack's can be taken away and one of them is not dead", async () => {
+    const said: string[] = [];
+    const about = { store: undefined, stack: undefined, elsewhere, say: (text: string) => void said.push(text) };
+    assert.equal((await takeAwayDead(locks, about)).length, 1);
+    assert.deepEqual(said, []);
+    assert.deepEqual([await takeAwayDead(locks.slice(0, 1), about), said], [[], ["gone."]]);
   });
 });
 
