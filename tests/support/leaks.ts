@@ -127,6 +127,8 @@ export class LeakGate {
   readonly #vault: VaultReader;
   /** What runs are given in their environment by right: no leak there, and one everywhere else. */
   #given = "";
+  /** Variables by which runs are given something: a run that rotates its own token hands the next one on in the same. */
+  readonly #variables = new Set<string>();
 
   /** @param everyMs between two looks at the machine's processes */
   constructor(world: World, everyMs = 400) {
@@ -142,7 +144,10 @@ export class LeakGate {
 
   /** Takes note of what a run or command is given in its environment. */
   give(env: Record<string, string>): void {
-    for (const value of Object.values(env)) this.#given += `${value}\n${decoded(value)}\n`;
+    for (const [variable, value] of Object.entries(env)) {
+      this.#variables.add(variable);
+      this.#given += `${value}\n${decoded(value)}\n`;
+    }
   }
 
   /** How many values are searched for. */
@@ -206,7 +211,8 @@ export class LeakGate {
   #searchEnvironments(): void {
     const others = new Canaries();
     for (const [value, name] of this.#known) if (!this.#given.includes(value)) others.plant(name, value);
-    others.search("the environment of a process", [...this.watch.environments].join("\n"));
+    const own = [...this.watch.environments].filter((each) => !this.#variables.has(each.split("=", 1)[0] ?? ""));
+    others.search("the environment of a process", own.join("\n"));
     for (const each of others.found) this.#inEnvironments.add(each);
   }
 
