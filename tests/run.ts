@@ -5,7 +5,7 @@
 //   npm test -- tests/engine/rotation.test.ts
 import { glob } from "node:fs/promises";
 import { spawn, spawnSync } from "node:child_process";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import Mocha from "mocha";
 import { buildVersitygw } from "../sandbox/toolchain/builds.ts";
@@ -101,10 +101,26 @@ function runChild(file: string): Promise<{ output: string; count: Count }> {
   });
 }
 
+/** What takes longest begins first, so that nothing is waited for alone in the end. */
+const longest = [
+  "matrix-intelliflow",
+  "matrix",
+  "intelliflow",
+  "audit",
+  "mass",
+  "hand-overs",
+  "workflows",
+  "kubernetes",
+];
+
 async function filesOf(group: Group): Promise<string[]> {
   const files: string[] = [];
   for await (const file of glob(`tests/${group}/**/*.test.ts`)) files.push(join(root, file));
-  return files.sort();
+  const rank = (file: string): number => {
+    const at = longest.indexOf(basename(file, ".test.ts"));
+    return at < 0 ? longest.length : at;
+  };
+  return files.sort().sort((a, b) => rank(a) - rank(b));
 }
 
 const asked = process.argv.slice(2);
