@@ -41,6 +41,8 @@ export type Job = [stack: string, targets: string[]];
  */
 export async function triage(call: Call, stacks: string[]): Promise<{ quiet: Ended[]; loud: Job[] }> {
   const { names, options } = call;
+  // A mistake there is said before anything is asked of the backend.
+  widthOf(options["at-once"]);
   const jobs: Job[] = names.length > 0 ? [...(await owners(call, stacks))] : stacks.map((stack) => [stack, []]);
   const [quiet, loud]: [Ended[], Job[]] = [[], []];
   let moment: ReturnType<typeof openStore> | undefined;
@@ -69,7 +71,6 @@ export async function atOnce(
 /** Runs all of them, some at a time; one that fails keeps no other from its run. */
 export async function runFleet(call: Call, stacks: string[], one: RunOne): Promise<Exit> {
   const { io, options } = call;
-  widthOf(options["at-once"]);
   const began = performance.now();
   const { quiet: ended, loud } = await triage(call, stacks);
   const count = ended.length + loud.length;
