@@ -19,7 +19,8 @@ describe("canaries on the real engine", () => {
 
   before(async function () {
     this.timeout(1_800_000);
-    world = await World.start();
+    // Close enough to see processes that live for a moment.
+    world = await World.start({ watchEveryMs: 40 });
     world.program = "declared";
     world.configure({ "secret-rotation:declared": { secrets } });
     for (const [name, value] of Object.entries(world.sandbox.secrets))

@@ -46,6 +46,7 @@ export interface WorldOptions {
   kubernetes?: WorkloadOptions | "intelliflow";
   policies?: boolean;
   leastRights?: boolean;
+  watchEveryMs?: number;
 }
 
 export class World {
@@ -59,11 +60,11 @@ export class World {
   program?: string;
   #runs = 0;
 
-  private constructor(sandbox: Sandbox, dir: string) {
+  private constructor(sandbox: Sandbox, dir: string, watchEveryMs?: number) {
     this.sandbox = sandbox;
     this.dir = dir;
     this.now = "2027-03-01T03:00:00Z";
-    this.gate = new LeakGate(this);
+    this.gate = new LeakGate(this, watchEveryMs);
   }
 
   /**
@@ -72,8 +73,14 @@ export class World {
    * that is looked at
    * @param leastRights whether VAULT_TOKEN may no more than the stack's policy says; left out, it is an administrator's,
    * by which tests also prepare Vault and look into it
+   * @param watchEveryMs between two looks of the leak gate at the machine's processes. @default the gate's own
    */
-  static async start({ kubernetes: wanted, policies = false, leastRights = false }: WorldOptions = {}): Promise<World> {
+  static async start({
+    kubernetes: wanted,
+    policies = false,
+    leastRights = false,
+    watchEveryMs,
+  }: WorldOptions = {}): Promise<World> {
     const dir = mkdtempSync(join(tmpdir(), "rotation-world-"));
     const toolchain = await ensureToolchain();
     const kubernetes = wanted && {
@@ -84,7 +91,7 @@ export class World {
     if (!policies) delete sandbox.env["PULUMI_OPTION_POLICY_PACK"];
     if (!leastRights) sandbox.env["VAULT_TOKEN"] = sandbox.vault.rootToken;
     await ensureStack(dir, sandbox.env);
-    return new World(sandbox, dir);
+    return new World(sandbox, dir, watchEveryMs);
   }
 
   /** Ends the world. @throws Error when a value lies anywhere in what was left behind, whatever the tests looked at */
