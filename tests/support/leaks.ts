@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { ownTokens } from "../../applications/visapi-own-tokens.ts";
 import { Canaries } from "./traces.ts";
 import type { World } from "./world.ts";
 
@@ -116,7 +117,7 @@ const ofRight = /^(env\.sh|secrets\.json|vault-keys\.json|ports\.json|kubeconfig
 
 /** Plants values as they come up and searches what comes up, each value and each file once. */
 export class LeakGate {
-  readonly canaries = new Canaries();
+  readonly #canaries = new Canaries();
   readonly watch: ProcessWatch;
   /** Values, each with the name that it was first found by. */
   readonly #known = new Map<string, string>();
@@ -127,8 +128,6 @@ export class LeakGate {
   readonly #vault: VaultReader;
   /** What runs are given in their environment by right: no leak there, and one everywhere else. */
   #given = "";
-  /** Variables by which runs are given something: a run that rotates its own token hands the next one on in the same. */
-  readonly #variables = new Set<string>();
 
   /** @param everyMs between two looks at the machine's processes */
   constructor(world: World, everyMs = 400) {
@@ -139,15 +138,12 @@ export class LeakGate {
   }
 
   get found(): string[] {
-    return [...this.canaries.found, ...this.#inEnvironments];
+    return [...this.#canaries.found, ...this.#inEnvironments];
   }
 
   /** Takes note of what a run or command is given in its environment. */
   give(env: Record<string, string>): void {
-    for (const [variable, value] of Object.entries(env)) {
-      this.#variables.add(variable);
-      this.#given += `${value}\n${decoded(value)}\n`;
-    }
+    for (const value of Object.values(env)) this.#given += `${value}\n${decoded(value)}\n`;
   }
 
   /** How many values are searched for. */
@@ -174,27 +170,27 @@ export class LeakGate {
     for (const [name, value] of values) {
       if (!value || value.length < 12 || this.#known.has(value)) continue;
       this.#known.set(value, name);
-      this.canaries.plant(name, value);
+      this.#canaries.plant(name, value);
     }
   }
 
   /** Collects, then searches all that was left behind since the last time. @returns everything that was ever found */
   async sweep(): Promise<string[]> {
     await this.collect();
-    for (const [where, text] of this.#notes.splice(0)) this.canaries.search(where, text);
+    for (const [where, text] of this.#notes.splice(0)) this.#canaries.search(where, text);
     const { dir, sandbox } = this.#world;
-    for (const folder of ["state", "logs"]) this.searchFolder(join(dir, folder));
+    for (const folder of ["state", "logs"]) this.#searchFolder(join(dir, folder));
     for (const name of readdirSync(dir)) if (!ofRight.test(name)) this.#searchFile(join(dir, name));
     const { effects, slack } = sandbox.simulators;
-    this.canaries.search("the vendors' effects", effects.lines().join("\n"));
-    this.canaries.search("Slack", JSON.stringify(slack.messages));
-    this.canaries.search("the arguments of a process", [...this.watch.arguments].join("\n"));
+    this.#canaries.search("the vendors' effects", effects.lines().join("\n"));
+    this.#canaries.search("Slack", JSON.stringify(slack.messages));
+    this.#canaries.search("the arguments of a process", [...this.watch.arguments].join("\n"));
     this.#searchEnvironments();
     return this.found;
   }
 
   /** Files below a folder that are new or were written since the last time. */
-  searchFolder(folder: string): void {
+  #searchFolder(folder: string): void {
     for (const entry of readdirSync(folder, { recursive: true, encoding: "utf8" }))
       this.#searchFile(join(folder, entry));
   }
@@ -204,15 +200,18 @@ export class LeakGate {
     if (!stat?.isFile() || this.#files.get(path) === stat.mtimeMs) return;
     this.#files.set(path, stat.mtimeMs);
     const bytes = readFileSync(path);
-    this.canaries.search(path, (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8"));
+    this.#canaries.search(path, (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8"));
   }
 
-  /** What processes of the runs were started with: no value beside what those runs were given. */
+  /**
+   * What processes of the runs were started with: no value beside what those runs were given. A run that rotates its own
+   * token hands the next one on to the run that ends the old one, in the same variable (cli/own-tokens.ts).
+   */
   #searchEnvironments(): void {
     const others = new Canaries();
     for (const [value, name] of this.#known) if (!this.#given.includes(value)) others.plant(name, value);
-    const own = [...this.watch.environments].filter((each) => !this.#variables.has(each.split("=", 1)[0] ?? ""));
-    others.search("the environment of a process", own.join("\n"));
+    const watched = [...this.watch.environments].filter((each) => !((each.split("=", 1)[0] ?? "") in ownTokens));
+    others.search("the environment of a process", watched.join("\n"));
     for (const each of others.found) this.#inEnvironments.add(each);
   }
 
