@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
 
@@ -55,20 +56,20 @@ func (*secret) Schema(_ context.Context, _ resource.SchemaRequest, response *res
 }
 
 func (s *secret) Create(ctx context.Context, request resource.CreateRequest, response *resource.CreateResponse) {
-	var plan secretModel
-	response.Diagnostics.Append(request.Plan.Get(ctx, &plan)...)
-	response.Diagnostics.Append(s.write(ctx, &plan)...)
-	if !response.Diagnostics.HasError() {
-		response.Diagnostics.Append(response.State.Set(ctx, plan)...)
-	}
+	s.apply(ctx, request.Plan, &response.State, &response.Diagnostics)
 }
 
 func (s *secret) Update(ctx context.Context, request resource.UpdateRequest, response *resource.UpdateResponse) {
+	s.apply(ctx, request.Plan, &response.State, &response.Diagnostics)
+}
+
+// apply writes what is planned, whether it is there already or not.
+func (s *secret) apply(ctx context.Context, planned tfsdk.Plan, state *tfsdk.State, diagnostics *diag.Diagnostics) {
 	var plan secretModel
-	response.Diagnostics.Append(request.Plan.Get(ctx, &plan)...)
-	response.Diagnostics.Append(s.write(ctx, &plan)...)
-	if !response.Diagnostics.HasError() {
-		response.Diagnostics.Append(response.State.Set(ctx, plan)...)
+	diagnostics.Append(planned.Get(ctx, &plan)...)
+	diagnostics.Append(s.write(ctx, &plan)...)
+	if !diagnostics.HasError() {
+		diagnostics.Append(state.Set(ctx, plan)...)
 	}
 }
 
