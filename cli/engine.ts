@@ -6,7 +6,8 @@ import { Failure, UsageError } from "./command.ts";
 import { backendFolder, mendMetadata } from "./backends/files.ts";
 import { openStore } from "./backends/store.ts";
 import { locksIn, takeAwayDead, type AskElsewhere } from "./locks.ts";
-import { readStateFile } from "./state-file.ts";
+import { JournalService } from "./journal/service.ts";
+import { placeOf, readStateFile } from "./state-file.ts";
 
 export const repository = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -51,6 +52,7 @@ export interface EventStep {
 interface RunOptions {
   input?: string;
   onLine?: (line: string) => void;
+  onStart?: (pid: number) => void;
   env?: Record<string, string>;
 }
 
@@ -90,13 +92,14 @@ export class Engine {
     return this.#once(args, options);
   }
 
-  #once(args: string[], { input, onLine, env = {} }: RunOptions): Promise<Ran> {
+  #once(args: string[], { input, onLine, onStart, env = {} }: RunOptions): Promise<Ran> {
     return new Promise((resolve, reject) => {
       const child = spawn("pulumi", [...args, ...(this.#stack ? ["--stack", this.#stack] : []), "--non-interactive"], {
         cwd: repository,
         env: { ...this.#env, ...env },
         stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       });
+      if (child.pid !== undefined) onStart?.(child.pid);
       const ran: Ran = { code: 1, stdout: "", stderr: "" };
       let rest = "";
       child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -212,7 +215,7 @@ export class Engine {
   /** The preview as `pulumi preview --json` gives it; values in it read `[secret]`. */
   async preview(targets: string[]): Promise<unknown> {
     const ran = await this.#unlocked(() =>
-      this.run(["preview", "--json", "--show-sames", ...policies, ...targetArguments(targets)]),
+      this.#journaled(["preview", "--json", "--show-sames", ...policies, ...targetArguments(targets)]),
     );
     try {
       const preview = JSON.parse(ran.stdout) as { diagnostics?: { severity: string; message: string }[] };
@@ -232,7 +235,7 @@ export class Engine {
   /** What the policy pack refused a preview for: `--json` leaves it out, the stream of events does not. */
   async #refusals(targets: string[]): Promise<string[]> {
     const found = new Set<string>();
-    await this.run(["preview", "--json", ...policies, ...targetArguments(targets)], {
+    await this.#journaled(["preview", "--json", ...policies, ...targetArguments(targets)], {
       env: { PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "true" },
       onLine: (line) => {
         try {
@@ -251,7 +254,7 @@ export class Engine {
   async up(targets: string[], onEvent: (event: EngineEvent) => void): Promise<Ran> {
     const args = ["up", "--yes", "--skip-preview", "--json", ...policies, ...targetArguments(targets)];
     const ran = await this.#unlocked(() =>
-      this.run(args, {
+      this.#journaled(args, {
         onLine: (line) => {
           try {
             onEvent(JSON.parse(line) as EngineEvent);
@@ -263,6 +266,19 @@ export class Engine {
     );
     if (ran.code === 0 && /pending operations from previous/.test(ran.stdout + ran.stderr))
       await this.run(forgetPending);
+    return ran;
+  }
+
+  /** Runs `pulumi` with a journal in place of its checkpoints, where the state is in a backend of which that is known. */
+  async #journaled(args: string[], options: RunOptions = {}): Promise<Ran> {
+    const place = this.stack === undefined ? undefined : await placeOf(this.#env, this.stack);
+    if (!place) return this.run(args, options);
+    const service = await JournalService.start(place);
+    const ran = await this.run(args, {
+      ...options,
+      env: { ...options.env, ...service.env },
+      onStart: (pid) => (service.pid = pid),
+    }).finally(() => service.stop());
     return ran;
   }
 

@@ -2,10 +2,10 @@
 // engine.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync, zstdDecompressSync } from "node:zlib";
-import { createHash } from "node:crypto";
 import { openStore, type Store } from "./backends/store.ts";
-import { repository, type State, type StateResource } from "./engine.ts";
+import { repository, type State } from "./engine.ts";
+import { standing, type Place } from "./journal/journaled.ts";
+import { hashOf, journalFolder } from "./journal/notebook.ts";
 
 export interface StateFile {
   state: State;
@@ -13,12 +13,17 @@ export interface StateFile {
   hash: string;
 }
 
-const endings = { ".json": (bytes: Buffer) => bytes, ".json.gz": gunzipSync, ".json.zst": zstdDecompressSync };
-
 /** The project's name, from its Pulumi.yaml. */
 export function projectName(env: NodeJS.ProcessEnv): string | undefined {
   const text = readFileSync(join(env["PULUMI_OPTION_CWD"] ?? repository, "Pulumi.yaml"), "utf8");
   return /^name:\s*"?([\w.-]+)"?\s*$/m.exec(text)?.[1];
+}
+
+/** Where a stack's state lies; undefined where that is for Pulumi alone to know. */
+export async function placeOf(env: NodeJS.ProcessEnv, stack: string): Promise<Place | undefined> {
+  const store = await openStore(env);
+  const project = projectName(env);
+  return store && project ? { store, project, stack } : undefined;
 }
 
 /**
@@ -27,40 +32,29 @@ export function projectName(env: NodeJS.ProcessEnv): string | undefined {
  */
 export async function readStateFile(env: NodeJS.ProcessEnv, stack: string): Promise<StateFile | undefined> {
   try {
-    const store = await openStore(env);
-    const project = projectName(env);
-    return store && project ? await readState(store, project, stack) : undefined;
+    const place = await placeOf(env, stack);
+    return place && (await readState(place.store, place.project, stack));
   } catch {
     return undefined;
   }
 }
 
-/** The same, from a store. @throws Error when that cannot be asked, or the bytes are no state */
+/**
+ * The same, from a store, with what a run that died has left in its journal.
+ * @throws Error when that cannot be asked, or the bytes are no state
+ */
 export async function readState(store: Store, project: string, stack: string): Promise<StateFile | undefined> {
-  const base = `.pulumi/stacks/${project}/${stack}`;
-  const keys = await store.list(`${base}.json`);
-  const found = Object.entries(endings).filter(([ending]) => keys.includes(base + ending));
-  const [first] = found;
-  // Two of them: the compression was changed, and which one counts is Pulumi's to say.
-  if (!first || found.length > 1) return undefined;
-  const [ending, unpack] = first;
-  const bytes = await store.read(base + ending);
-  if (!bytes) return undefined;
-  const parsed = JSON.parse(unpack(bytes).toString("utf8")) as {
-    checkpoint?: { latest?: { resources?: StateResource[]; pending_operations?: { resource: { urn: string } }[] } };
-  };
-  const latest = parsed.checkpoint?.latest;
-  if (!latest) return undefined;
+  const found = await standing({ store, project, stack });
+  if (!found?.typed) return undefined;
+  const { resources = [], pending_operations: pending = [] } = found.typed.deployment;
   return {
-    state: {
-      resources: latest.resources ?? [],
-      pending: (latest.pending_operations ?? []).map(({ resource }) => resource.urn),
-    },
-    hash: createHash("sha256").update(bytes).digest("hex"),
+    state: { resources: resources, pending: pending.map(({ resource }) => resource.urn) },
+    hash: hashOf(found.before.bytes),
   };
 }
 
 /** Whether a run has, or had when it died, the stack. @throws Error when the store cannot be asked */
 export async function isLocked(store: Store, project: string, stack: string): Promise<boolean> {
-  return (await store.list(`.pulumi/locks/organization/${project}/${stack}/`)).length > 0;
+  const folders = [`.pulumi/locks/organization/${project}/${stack}/`, journalFolder(project, stack)];
+  return (await Promise.all(folders.map((folder) => store.list(folder)))).some((keys) => keys.length > 0);
 }

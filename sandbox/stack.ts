@@ -20,6 +20,8 @@ export interface Ran {
   code: number;
   stdout: string;
   stderr: string;
+  /** What ended it from outside, like SIGKILL. */
+  signal?: NodeJS.Signals;
 }
 
 export interface RunOptions {
@@ -52,7 +54,7 @@ export function pulumi(args: string[], { env, cwd = repository, onOutput, onStar
     }
     child.stdin?.end(input);
     child.on("error", reject);
-    child.on("close", (code) => resolve({ code: code ?? 1, ...out }));
+    child.on("close", (code, signal) => resolve({ code: code ?? 1, ...out, ...(signal ? { signal } : {}) }));
   });
 }
 

@@ -16,8 +16,11 @@ export function backendFolder(env: NodeJS.ProcessEnv): string | undefined {
   return path.startsWith("~") ? join(homedir(), path.slice(1)) : path;
 }
 
-/** @param folder the backend's; nothing needs to be there yet */
-export function fileStore(folder: string): Store {
+/**
+ * @param folder the backend's; nothing needs to be there yet
+ * @param plain whether it keeps no metadata
+ */
+export function fileStore(folder: string, plain = false): Store {
   return {
     read: (key) => readFile(join(folder, key)).catch(absent),
     async list(prefix) {
@@ -32,16 +35,23 @@ export function fileStore(folder: string): Store {
         .map((entry) => join(entry.parentPath, entry.name).slice(join(folder, "/").length))
         .filter((key) => key.startsWith(prefix));
     },
-    async write(key, text) {
+    async write(key, bytes) {
       const file = join(folder, key);
       const draft = `${file}.${process.pid}`;
-      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-      await writeFile(draft, text, { mode: 0o600 });
+      const write = (): Promise<void> => writeFile(draft, bytes, { mode: 0o600 });
+      await write().catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== "ENOENT") throw error;
+        await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+        await write();
+      });
       await rename(draft, file);
+      // The checksum in it is of what was there before.
+      if (!plain) await rm(file + metadata, { force: true });
     },
     async remove(key) {
       for (const name of [key, key + metadata]) await rm(join(folder, name), { force: true });
     },
+    removeAll: (below) => rm(join(folder, below), { recursive: true, force: true }),
   };
 }
 

@@ -82,6 +82,7 @@ export async function openPostgres(address: string, env: NodeJS.ProcessEnv): Pro
   const pool = new pg.Pool({ ...place.client, max: 8, allowExitOnIdle: true, query_timeout: 30_000 });
   // A connection that breaks while it is idle is replaced by the next question.
   pool.on("error", () => undefined);
+  const below = (start: string): string => `${(prefix + start).replaceAll(/[\\%_]/g, "\\$&")}%`;
   return {
     async read(key) {
       const sql = `select data->>'data' as bytes from ${table} where key = $1`;
@@ -89,17 +90,19 @@ export async function openPostgres(address: string, env: NodeJS.ProcessEnv): Pro
       return row && Buffer.from(row.bytes, "base64");
     },
     async list(wanted) {
-      const pattern = `${(prefix + wanted).replaceAll(/[\\%_]/g, "\\$&")}%`;
-      const { rows } = await pool.query<{ key: string }>(`select key from ${table} where key like $1`, [pattern]);
+      const { rows } = await pool.query<{ key: string }>(`select key from ${table} where key like $1`, [below(wanted)]);
       return rows.map(({ key }) => key.slice(prefix.length));
     },
-    async write(key, text) {
+    async write(key, bytes) {
       const sql = `insert into ${table} (key, data) values ($1, $2)
         on conflict (key) do update set data = excluded.data, updated_at = now()`;
-      await pool.query(sql, [prefix + key, JSON.stringify({ data: Buffer.from(text).toString("base64") })]);
+      await pool.query(sql, [prefix + key, JSON.stringify({ data: Buffer.from(bytes).toString("base64") })]);
     },
     async remove(key) {
       await pool.query(`delete from ${table} where key = $1`, [prefix + key]);
+    },
+    async removeAll(folder) {
+      await pool.query(`delete from ${table} where key like $1`, [below(folder)]);
     },
   };
 }

@@ -88,7 +88,14 @@ export async function openS3(address: string, env: NodeJS.ProcessEnv): Promise<S
     // A store that does not answer costs the run this, and then the engine says what is wrong.
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 30_000 },
   });
+  const list = async (wanted: string): Promise<string[]> => {
+    const keys: string[] = [];
+    for await (const page of s3.paginateListObjectsV2({ client }, { Bucket, Prefix: prefix + wanted }))
+      for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key.slice(prefix.length));
+    return keys;
+  };
   return {
+    list,
     async read(key) {
       try {
         const { Body } = await client.send(new s3.GetObjectCommand({ Bucket, Key: prefix + key }));
@@ -98,18 +105,20 @@ export async function openS3(address: string, env: NodeJS.ProcessEnv): Promise<S
         throw error;
       }
     },
-    async list(wanted) {
-      const keys: string[] = [];
-      for await (const page of s3.paginateListObjectsV2({ client }, { Bucket, Prefix: prefix + wanted }))
-        for (const { Key } of page.Contents ?? []) if (Key !== undefined) keys.push(Key.slice(prefix.length));
-      return keys;
-    },
-    async write(key, text) {
-      const object = { Bucket, Key: prefix + key, Body: text, ContentType: "application/json", ...place.encryption };
+    async write(key, bytes) {
+      const object = { Bucket, Key: prefix + key, Body: bytes, ContentType: "application/json", ...place.encryption };
       await client.send(new s3.PutObjectCommand(object));
     },
     async remove(key) {
       await client.send(new s3.DeleteObjectCommand({ Bucket, Key: prefix + key }));
+    },
+    async removeAll(folder) {
+      const keys = await list(folder);
+      // No more than 1,000 in one request (DeleteObjects).
+      for (let at = 0; at < keys.length; at += 1000) {
+        const Objects = keys.slice(at, at + 1000).map((key) => ({ Key: prefix + key }));
+        await client.send(new s3.DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }));
+      }
     },
   };
 }

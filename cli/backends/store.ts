@@ -13,9 +13,11 @@ export interface Store {
   /** Every key that begins so, in no order; empty when there is none. */
   list(prefix: string): Promise<string[]>;
   /** Whole or not at all. */
-  write(key: string, text: string): Promise<void>;
+  write(key: string, bytes: string | Buffer): Promise<void>;
   /** What is gone already is no error. */
   remove(key: string): Promise<void>;
+  /** Everything below a key that ends with a slash. */
+  removeAll(folder: string): Promise<void>;
 }
 
 /** One for each address: stacks that are read side by side share connections. */
@@ -30,7 +32,7 @@ const opened = new Map<string, Promise<Store | undefined>>();
 export async function openStore(env: NodeJS.ProcessEnv): Promise<Store | undefined> {
   const url = env["PULUMI_BACKEND_URL"] ?? "";
   const folder = backendFolder(env);
-  if (folder !== undefined) return fileStore(folder);
+  if (folder !== undefined) return fileStore(folder, /[?&]metadata=skip(&|$)/.test(url));
   if (!/^(s3|postgres):\/\//.test(url)) return undefined;
   const known = opened.get(url);
   if (known) return known;
@@ -42,15 +44,15 @@ export async function openStore(env: NodeJS.ProcessEnv): Promise<Store | undefin
 }
 
 /**
- * The same store as it is at one moment, for a look at many stacks of a project: what lies in its folders of states and of
- * locks is listed once, and not for every stack. A run that begins after that is one that begins after the look.
+ * The same store as it is at one moment, for a look at many stacks of a project: what lies in its folders of states, of
+ * journals and of locks is listed once, and not for every stack. A run that begins after that is one that begins after the look.
  */
 export function atOneMoment(store: Store): Store {
   const listed = new Map<string, Promise<string[]>>();
   return {
     ...store,
     async list(prefix) {
-      const folder = /^\.pulumi\/(stacks|locks\/organization)\/[^/]+\//.exec(prefix)?.[0] ?? prefix;
+      const folder = /^\.pulumi\/(stacks|locks\/organization|secret-rotation)\/[^/]+\//.exec(prefix)?.[0] ?? prefix;
       const listing = listed.get(folder) ?? store.list(folder);
       listed.set(folder, listing);
       return (await listing).filter((key) => key.startsWith(prefix));

@@ -251,7 +251,7 @@ describe("the audit trail on the real engine", () => {
         try {
           const env = readFileSync(`/proc/${entry}/environ`, "utf8");
           const command = readFileSync(`/proc/${entry}/cmdline`, "utf8");
-          if (!env.includes(`PULUMI_BACKEND_URL=file://${world.dir}/`) || !command.includes("provider/bin")) continue;
+          if (!env.includes(`PULUMI_OPTION_CONFIG_FILE=${world.dir}/`) || !command.includes("provider/bin")) continue;
           process.kill(Number(entry), "SIGKILL");
           killed++;
         } catch {

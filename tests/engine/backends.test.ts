@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openStore } from "../../cli/backends/store.ts";
+import { readState } from "../../cli/state-file.ts";
 import { Supervisor } from "../../sandbox/servers/process.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import { repository } from "../../sandbox/stack.ts";
@@ -121,8 +123,8 @@ describe("backends on the real engine", function () {
         return readdirSync("/proc").flatMap((pid) => {
           try {
             if (!/^\d+$/.test(pid)) return [];
-            const env = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-            if (!env.includes(`PULUMI_BACKEND_URL=${place.env["PULUMI_BACKEND_URL"]}`)) return [];
+            const env = readFileSync(`/proc/${pid}/environ`, "utf8");
+            if (!env.includes(`PULUMI_OPTION_CONFIG_FILE=${world.dir}/`)) return [];
             return [{ pid: Number(pid), command: readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ") }];
           } catch {
             return [];
@@ -173,17 +175,18 @@ describe("backends on the real engine", function () {
         const half = atRender();
         assert.notEqual(half, old);
         assert.equal((await below(".pulumi/locks/")).length, 1, "the dead run's lock is still there");
-        const [, state] = (await below("stacks/")).find(([key]) => key.endsWith("/sandbox.json")) ?? [];
-        assert.ok(state);
-        const { checkpoint } = JSON.parse(state.text) as { checkpoint: { latest: { pending_operations?: unknown[] } } };
-        assert.ok((checkpoint.latest.pending_operations ?? []).length > 0, "a step was left open");
+        assert.ok((await below(".journal/")).length > 0, "and its journal");
+        const store = await openStore(place.env);
+        assert.ok(store);
+        const seen = await readState(store, "secret-rotation", "sandbox");
+        assert.ok((seen?.state.pending ?? []).length > 0, "a step was left open");
 
         const next = await succeeded(typed(now, ["run"]));
         assert.match(next.said, /The lock of a run that died \(process \d+ on this machine\) is taken away\./);
         assert.equal(atRender(), half, "not rotated twice");
         assert.equal(await inVault(), half);
         assert.equal(await generation(now), 3);
-        assert.deepEqual(await below(".pulumi/locks/"), []);
+        for (const left of [".pulumi/locks/", ".journal/"]) assert.deepEqual(await below(left), []);
         await quiet(now, ["run"]);
       });
 

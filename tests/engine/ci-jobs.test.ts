@@ -67,7 +67,7 @@ describe("a job whose machine is lost", function () {
 
   /** Kills every process of this world's jobs, as a machine that goes takes them with it. */
   function killAll(): number {
-    const ours = `PULUMI_BACKEND_URL=${jobs.world.sandbox.env["PULUMI_BACKEND_URL"] ?? ""}`;
+    const ours = `VAULT_ADDR=${jobs.world.sandbox.env["VAULT_ADDR"] ?? ""}`;
     const pids = readdirSync("/proc").flatMap((entry) => {
       try {
         return /^\d+$/.test(entry) && readFileSync(`/proc/${entry}/environ`, "utf8").split("\0").includes(ours)

@@ -43,7 +43,7 @@ describe("interrupted runs on the real engine", () => {
       if (!/^\d+$/.test(entry)) return [];
       try {
         const env = readFileSync(`/proc/${entry}/environ`, "utf8");
-        if (!env.includes(`PULUMI_BACKEND_URL=file://${world.dir}/`)) return [];
+        if (!env.includes(`PULUMI_OPTION_CONFIG_FILE=${world.dir}/`)) return [];
         return [{ pid: Number(entry), command: readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ") }];
       } catch {
         return [];

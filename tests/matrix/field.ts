@@ -33,6 +33,7 @@ export class Field {
   onRun: (run: Run) => void | Promise<void> = () => undefined;
   readonly #env: Record<string, string>;
   #engine = 0;
+  #deaths = 0;
 
   private constructor(of: UnderTest, world: World, wire: Wire, proxies: Proxies, patienceSeconds: number) {
     this.of = of;
@@ -41,6 +42,9 @@ export class Field {
     this.proxies = proxies;
     this.#env = { ...proxies.env, ROTATION_PATIENCE_SECONDS: String(patienceSeconds) };
     this.users = of.users(world.sandbox.env);
+    // As `rotate` runs it, which dies with every second engine that is killed.
+    world.journaled = true;
+    world.diesToo = () => (this.#deaths += 1) % 2 === 0;
     wire.killConsumers = () => this.killConsumers();
     wire.kill = async (kind, { remotePort, localPort }) => {
       const pid = kind.includes("engine") ? this.#engine : holderOf(remotePort, localPort);
@@ -134,7 +138,7 @@ export class Field {
 
   /** Processes of this world's runs. */
   processes(): { pid: number; command: string }[] {
-    return withEnvironment(`PULUMI_BACKEND_URL=file://${this.world.dir}/`);
+    return withEnvironment(`PULUMI_OPTION_CONFIG_FILE=${this.world.dir}/`);
   }
 
   async #gone(): Promise<void> {

@@ -16,9 +16,9 @@ export class ProcessWatch {
   readonly #seen = new Set<string>();
   readonly #timer: NodeJS.Timeout;
 
-  /** @param dir the world's folder; its runs are known by the backend in their environment */
+  /** @param dir the world's folder; its runs are known by their configuration's place in their environment */
   constructor(dir: string, everyMs = 40) {
-    this.#mark = `PULUMI_BACKEND_URL=file://${dir}/`;
+    this.#mark = `PULUMI_OPTION_CONFIG_FILE=${dir}/`;
     this.#timer = setInterval(() => this.#sample(), everyMs);
   }
 

@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InventoryRow } from "../../components/application.ts";
+import { fileStore } from "../../cli/backends/files.ts";
+import { JournalService } from "../../cli/journal/service.ts";
 import { Sandbox } from "../../sandbox/sandbox.ts";
 import { configFile, ensureStack, pulumi, repository, type Ran } from "../../sandbox/stack.ts";
 import { LeakGate } from "./leaks.ts";
@@ -56,6 +58,13 @@ export class World {
   readonly gate: LeakGate;
   /** The time that runs see. */
   now: string;
+  /**
+   * Whether the engine's steps go to a journal, as under `rotate`, or its checkpoints to the state, as with `pulumi` alone.
+   * @default false
+   */
+  journaled = false;
+  /** Asked when the engine of a journaled run was killed: whether `rotate` died with it. @default it lives */
+  diesToo: () => boolean = () => false;
   /** Runs take this folder of `tests/programs/` unless they name one. @default the repository's own program */
   program?: string;
   #runs = 0;
@@ -132,13 +141,25 @@ export class World {
     this.gate.give(env);
     const log = join(this.dir, `events-${++this.#runs}.json`);
     const started = Date.now();
+    const service = this.journaled && command[0] !== "refresh" ? await this.#journal(env) : undefined;
     const ran = await pulumi([...command, "--non-interactive", "--event-log", log, ...args], {
-      // The flag for the event log is one of the CLI's debugging commands.
-      env: { ...this.sandbox.env, PULUMI_DEBUG_COMMANDS: "true", ROTATION_NOW: now, SANDBOX_NOW: now, ...env },
+      env: {
+        ...this.sandbox.env,
+        // The flag for the event log is one of the CLI's debugging commands.
+        PULUMI_DEBUG_COMMANDS: "true",
+        ...{ ROTATION_NOW: now, SANDBOX_NOW: now },
+        ...env,
+        ...service?.env,
+      },
       cwd: this.cwd(program),
-      onStart,
+      onStart: (pid) => {
+        if (service) service.pid = pid;
+        onStart?.(pid);
+      },
       onOutput,
     });
+    if (ran.signal === "SIGKILL" && this.diesToo()) await service?.abandon();
+    else await service?.stop();
     let events = "";
     try {
       events = readFileSync(log, "utf8");
@@ -155,6 +176,11 @@ export class World {
       events,
       seconds: (Date.now() - started) / 1000,
     };
+  }
+
+  #journal(env: Record<string, string>): Promise<JournalService> {
+    const stack = { ...this.sandbox.env, ...env }["PULUMI_STACK"] ?? "";
+    return JournalService.start({ store: fileStore(join(this.dir, "state"), true), project: "secret-rotation", stack });
   }
 
   /** The stack's inventory of an application. */
