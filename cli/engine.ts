@@ -1,21 +1,15 @@
 // The real `pulumi` CLI as a child process. Nothing that is secret is ever an argument: values go through standard input.
-import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
 import { backendFolder, mendMetadata } from "./backends/files.ts";
 import { openStore } from "./backends/store.ts";
+import { pulumi, type Ran, type RunOptions } from "./pulumi.ts";
 import { locksIn, takeAwayDead, type AskElsewhere } from "./locks.ts";
 import { JournalService } from "./journal/service.ts";
 import { placeOf, readStateFile } from "./state-file.ts";
 
 export const repository = dirname(dirname(fileURLToPath(import.meta.url)));
-
-export interface Ran {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
 
 export interface StateResource {
   urn: string;
@@ -49,13 +43,6 @@ export interface EventStep {
   new?: { outputs?: Record<string, unknown> } | null;
 }
 
-interface RunOptions {
-  input?: string;
-  onLine?: (line: string) => void;
-  onStart?: (pid: number) => void;
-  env?: Record<string, string>;
-}
-
 export class Engine {
   readonly #env: NodeJS.ProcessEnv;
   readonly #stack: string | undefined;
@@ -82,54 +69,18 @@ export class Engine {
 
   /** Runs `pulumi` and collects what it says. @throws Failure when there is no such program */
   async run(args: string[], options: RunOptions = {}): Promise<Ran> {
-    const ran = await this.#once(args, options);
+    const once = (): Promise<Ran> => {
+      const stack = this.#stack ? ["--stack", this.#stack] : [];
+      return pulumi([...args, ...stack], { ...options, cwd: repository, env: { ...this.#env, ...options.env } });
+    };
+    const ran = await once();
     if (ran.code === 0 || !/failed to load checkpoint/.test(ran.stderr + ran.stdout)) return ran;
     const folder = backendFolder(this.#env);
     if (folder === undefined || mendMetadata(folder) === 0) return ran;
     this.#say(
       "The state could not be read: a run was killed while it wrote a file of metadata beside it. That is mended.",
     );
-    return this.#once(args, options);
-  }
-
-  #once(args: string[], { input, onLine, onStart, env = {} }: RunOptions): Promise<Ran> {
-    return new Promise((resolve, reject) => {
-      const child = spawn("pulumi", [...args, ...(this.#stack ? ["--stack", this.#stack] : []), "--non-interactive"], {
-        cwd: repository,
-        env: { ...this.#env, ...env },
-        stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-      });
-      if (child.pid !== undefined) onStart?.(child.pid);
-      const ran: Ran = { code: 1, stdout: "", stderr: "" };
-      let rest = "";
-      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-        if (!onLine) ran.stdout += text;
-        else {
-          const lines = (rest + text).split("\n");
-          rest = lines.pop() ?? "";
-          for (const line of lines) onLine(line);
-        }
-      });
-      child.stderr?.setEncoding("utf8").on("data", (text: string) => (ran.stderr += text));
-      child.stdin?.on("error", () => undefined);
-      child.stdin?.end(input);
-      const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, pass);
-      child.on("error", (error: NodeJS.ErrnoException) =>
-        reject(
-          error.code === "ENOENT"
-            ? new UsageError(
-                "There is no program `pulumi` on PATH. Install Pulumi, or work in the sandbox: npm run shell -- ./rotate status",
-              )
-            : error,
-        ),
-      );
-      child.on("close", (code) => {
-        for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, pass);
-        if (onLine && rest) onLine(rest);
-        resolve({ ...ran, code: code ?? 1 });
-      });
-    });
+    return once();
   }
 
   async #ask(args: string[], input?: string): Promise<string> {
@@ -274,11 +225,19 @@ export class Engine {
     const place = this.stack === undefined ? undefined : await placeOf(this.#env, this.stack);
     if (!place) return this.run(args, options);
     const service = await JournalService.start(place);
-    const ran = await this.run(args, {
-      ...options,
-      env: { ...options.env, ...service.env },
-      onStart: (pid) => (service.pid = pid),
-    }).finally(() => service.stop());
+    let ran: Ran | undefined;
+    try {
+      ran = await this.run(args, {
+        ...options,
+        env: { ...options.env, ...service.env },
+        onStart: (pid) => (service.pid = pid),
+      });
+    } finally {
+      await service.stop().catch((error: unknown) => {
+        const why = `The run's journal could not be put into the state; the next run does it: ${(error as Error).message}`;
+        if (ran) ran = { ...ran, code: ran.code || 1, stderr: `${ran.stderr.trimEnd()}\n${why}\n` };
+      });
+    }
     return ran;
   }
 

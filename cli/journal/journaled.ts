@@ -94,9 +94,9 @@ export class Journaled {
   async #end(update: Update): Promise<void> {
     const { store, project, stack } = this.#place;
     const before = this.#before;
-    const typed = replay(before.typed, this.#book.entries, this.#cli, new Date());
-    const after =
-      this.#book.entries.length > 0 ? await writeCheckpoint(store, { project, stack, before }, typed) : before;
+    const { entries } = this.#book;
+    const typed = replay(before.typed, entries, this.#cli, new Date());
+    const after = entries.length > 0 ? await writeCheckpoint(store, { project, stack, before }, typed) : before;
     await writeHistory(store, { project, stack, after }, update);
     await this.#book.end();
     await store.remove(this.#lock);
