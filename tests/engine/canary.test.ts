@@ -22,6 +22,7 @@ describe("canaries on the real engine", () => {
     // Close enough to see processes that live for a moment.
     world = await World.start({ watchEveryMs: 40 });
     world.program = "declared";
+    world.journaled = false;
     world.configure({ "secret-rotation:declared": { secrets } });
     for (const [name, value] of Object.entries(world.sandbox.secrets))
       if (!name.endsWith("Id")) canaries.plant(name, value);

@@ -23,6 +23,7 @@ describe("interrupted runs on the real engine", () => {
     this.timeout(1_800_000);
     world = await World.start();
     world.program = "declared";
+    world.journaled = false;
     world.configure({ "secret-rotation:declared": { secrets } });
   });
   after(async () => world.stop());
@@ -182,7 +183,7 @@ describe("interrupted runs on the real engine", () => {
     writeFileSync(file, "");
     // As somebody has it who knows nothing of `metadata=skip`.
     const env = { PULUMI_BACKEND_URL: `file://${state}`, PULUMI_OPTION_CWD: world.cwd() };
-    const ran = await new Typist(world).type(world.now, ["run", "--full"], { env });
+    const ran = await new Typist(world).type(world.now, ["metrics"], { env });
     assert.equal(ran.code, 0, ran.said);
     assert.match(ran.said, /a run was killed while it wrote a file of metadata beside it\. That is mended\./);
   });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pulumi } from "../../sandbox/stack.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import { withEnvironment } from "../matrix/processes.ts";
 import { Typist, type Typed } from "../support/type.ts";
@@ -80,8 +81,13 @@ describe("a run's journal on the real engine", function () {
     assert.notEqual(atRender(), old);
     const idle = await world.up();
     assert.deepEqual([idle.code, idle.steps], [0, []], idle.output);
-    const history = await rotate(world.now, ["metrics"]);
-    assert.match(history.out, /last_run_success.* 1\b/);
+    const { stdout } = await pulumi(["stack", "history", "--json"], { env: world.sandbox.env, cwd: world.cwd() });
+    const updates = JSON.parse(stdout) as { kind: string; result: string; resourceChanges?: Record<string, number> }[];
+    assert.deepEqual(
+      updates.map(({ kind, result }) => `${kind} ${result}`),
+      ["update succeeded", "update succeeded", "update succeeded"],
+    );
+    assert.ok((updates[1]?.resourceChanges?.["update"] ?? 0) > 0, stdout);
   });
 
   it("is gone on from when engine and command die, and what they did is known before that", async () => {

@@ -42,8 +42,7 @@ export class Field {
     this.proxies = proxies;
     this.#env = { ...proxies.env, ROTATION_PATIENCE_SECONDS: String(patienceSeconds) };
     this.users = of.users(world.sandbox.env);
-    // As `rotate` runs it, which dies with every second engine that is killed.
-    world.journaled = true;
+    // `rotate` dies with every second engine that is killed.
     world.diesToo = () => (this.#deaths += 1) % 2 === 0;
     wire.killConsumers = () => this.killConsumers();
     wire.kill = async (kind, { remotePort, localPort }) => {

@@ -60,9 +60,9 @@ export class World {
   now: string;
   /**
    * Whether the engine's steps go to a journal, as under `rotate`, or its checkpoints to the state, as with `pulumi` alone.
-   * @default false
+   * @default true
    */
-  journaled = false;
+  journaled = true;
   /** Asked when the engine of a journaled run was killed: whether `rotate` died with it. @default it lives */
   diesToo: () => boolean = () => false;
   /** Runs take this folder of `tests/programs/` unless they name one. @default the repository's own program */
