@@ -7,6 +7,12 @@ export interface Target {
   inFlight: number;
 }
 
+/**
+ * For how long an idle connection is kept, as load balancers do: for longer than callers keep theirs. Who sends on one that
+ * is ended at that moment finds it reset; within five seconds, Node's default, that is as soon as this process is busy.
+ */
+const keptMs = 65_000;
+
 /** Headers that belong to one connection and are not passed on. */
 const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
 
@@ -27,6 +33,7 @@ export class ServiceProxy {
     this.#server = http.createServer((request, response) => {
       this.#forward(request, response, this.#targets.length);
     });
+    this.#server.keepAliveTimeout = keptMs;
   }
 
   /** Listens on 127.0.0.1 and returns the port. */

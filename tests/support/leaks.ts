@@ -183,10 +183,13 @@ export class LeakGate {
   /** Collects, then searches all that was left behind since the last time. @returns everything that was ever found */
   async sweep(): Promise<string[]> {
     await this.collect();
-    for (const [where, text] of this.#notes.splice(0)) this.#canaries.search(where, text);
+    for (const [where, text] of this.#notes.splice(0)) {
+      this.#canaries.search(where, text);
+      await turn();
+    }
     const { dir, sandbox } = this.#world;
-    for (const folder of ["state", "logs"]) this.#searchFolder(join(dir, folder));
-    for (const name of readdirSync(dir)) if (!ofRight.test(name)) this.#searchFile(join(dir, name));
+    for (const folder of ["state", "logs"]) await this.#searchFolder(join(dir, folder));
+    for (const name of readdirSync(dir)) if (!ofRight.test(name)) await this.#searchFile(join(dir, name));
     const { effects, slack } = sandbox.simulators;
     this.#canaries.search("the vendors' effects", effects.lines().join("\n"));
     this.#canaries.search("Slack", JSON.stringify(slack.messages));
@@ -196,17 +199,18 @@ export class LeakGate {
   }
 
   /** Files below a folder that are new or were written since the last time. */
-  #searchFolder(folder: string): void {
+  async #searchFolder(folder: string): Promise<void> {
     for (const entry of readdirSync(folder, { recursive: true, encoding: "utf8" }))
-      this.#searchFile(join(folder, entry));
+      await this.#searchFile(join(folder, entry));
   }
 
-  #searchFile(path: string): void {
+  async #searchFile(path: string): Promise<void> {
     const stat = statSync(path, { throwIfNoEntry: false });
     if (!stat?.isFile() || this.#files.get(path) === stat.mtimeMs) return;
     this.#files.set(path, stat.mtimeMs);
     const bytes = readFileSync(path);
     this.#canaries.search(path, (path.endsWith(".gz") ? gunzipSync(bytes) : bytes).toString("utf8"));
+    await turn();
   }
 
   /**
@@ -224,6 +228,11 @@ export class LeakGate {
   stop(): void {
     this.watch.stop();
   }
+}
+
+/** Lets others have their turn: the vendors' servers and the users of a world live in this process. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 /** A connection string as its parts read. */

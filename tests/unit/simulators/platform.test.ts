@@ -43,6 +43,11 @@ describe("simulators: the platform behind Render and Vercel", () => {
     assert.equal((await fetch(platform.url)).status, 503);
   });
 
+  it("keeps idle connections for a minute, so that callers end theirs first", async () => {
+    const { platform } = await begin(tinyConsumer().launch);
+    assert.equal((await fetch(platform.url)).headers.get("keep-alive"), "timeout=65");
+  });
+
   it("streams, and lets a request end at the instance where it began while new ones go to the new", async () => {
     const { launch, finish } = slowConsumer();
     const { platform, log } = await begin(launch);
