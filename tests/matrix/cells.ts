@@ -16,6 +16,27 @@ export interface Cell extends Armed {
   group?: number;
 }
 
+/** What belongs together, in its order: a rotation, what follows it, and the end of what it replaced. */
+export const round = phases.slice(phases.indexOf("rotation"));
+
+/** What was called in a phase, without a fault. */
+export interface Recording {
+  phase: Phase;
+  calls: NamedCall[];
+}
+
+/**
+ * Every server that was called, with the phase in which its being away is tried: the first of a rotation's that calls it,
+ * else the first run, which takes a world of its own.
+ */
+export function serversOf(recordings: readonly Recording[]): Map<string, Phase> {
+  const servers = new Map<string, Phase>();
+  for (const phase of [...round, ...phases])
+    for (const { calls } of recordings.filter((recording) => recording.phase === phase))
+      for (const { vendor } of calls) if (!servers.has(vendor)) servers.set(vendor, phase);
+  return servers;
+}
+
 /** Calls of one name beyond this one are repetitions: polling, and proofs by each instance. */
 const mostOccurrences = { read: 1, write: 2 };
 

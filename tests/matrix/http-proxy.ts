@@ -45,7 +45,7 @@ export class HttpProxy {
     this.#server = tls ? https.createServer(tls.serve, serve) : http.createServer(serve);
     this.#server.on("connection", (socket) => {
       socket.on("error", () => undefined);
-      if (wire.down.has(vendor)) socket.destroy();
+      if (wire.refuses(vendor)) socket.destroy();
     });
     // The callers keep connections; a fault ends the one that it concerns.
     this.#server.keepAliveTimeout = 2_000;
@@ -64,7 +64,7 @@ export class HttpProxy {
     const body = await whole(request);
     const { method = "GET", url = "/" } = request;
     const [remotePort, localPort] = [request.socket.remotePort ?? 0, request.socket.localPort ?? 0];
-    if (this.#wire.down.has(this.vendor)) return void request.socket.destroy();
+    if (this.#wire.refuses(this.vendor)) return void request.socket.destroy();
     const armed = await this.#wire.meet(this.#call(method, url, body));
     const beside = armed !== undefined && killsConsumers(armed.kind);
     if (armed && !beside && (await this.#instead(armed, request, response, { remotePort, localPort }))) return;

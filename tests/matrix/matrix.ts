@@ -3,10 +3,11 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { attempt, dueAt, generationsOf, type Outcome } from "./batch.ts";
-import { cellsOf, distinct, phases, takeBatch, type BatchLimits, type Cell, type Phase } from "./cells.ts";
+import { attempt, dueAt, generationsOf, type Attempt, type Outcome } from "./batch.ts";
+import { cellsOf, distinct, phases, round, takeBatch } from "./cells.ts";
+import type { BatchLimits, Cell, Phase, Recording } from "./cells.ts";
 import type { UnderTest } from "./applications/under-test.ts";
-import { kinds, nameOf, type NamedCall } from "./calls.ts";
+import { kinds, nameOf } from "./calls.ts";
 import { Field } from "./field.ts";
 import { cellInWords, isRight, linesOf, notMet, notRight, type CellName, type Kept, type Result } from "./results.ts";
 
@@ -28,20 +29,14 @@ export interface MatrixOptions extends BatchLimits {
   log: (line: string) => void;
 }
 
-export interface Recording {
-  phase: Phase;
-  calls: NamedCall[];
-}
-
 /** How often a cell is tried whose call does not come. */
 const tries = 2;
-
-/** What belongs together, in its order: a rotation, what follows it, and the end of what it replaced. */
-const round = phases.slice(phases.indexOf("rotation"));
 
 export class Matrix {
   readonly results: Result[] = [];
   readonly missed: Cell[] = [];
+  /** What was to last for a whole run, and could not be tried. */
+  readonly untried: string[] = [];
   readonly recordings: Recording[] = [];
   worlds = 0;
   runs = 0;
@@ -53,6 +48,7 @@ export class Matrix {
   readonly #name = `results-${randomUUID().slice(0, 8)}.json`;
   #groups = 0;
   #field: Field | undefined;
+  #abandoned = false;
 
   constructor(options: MatrixOptions) {
     this.#options = options;
@@ -98,6 +94,14 @@ export class Matrix {
     return world.later(0, phase === "follow-up" ? followsAfterHours : endsAfterHours);
   }
 
+  /** Makes ready for a phase in which something will go wrong. @returns what an attempt in it begins with */
+  async begin(field: Field, phase: Phase): Promise<Omit<Attempt, "cells">> {
+    const now = await this.#prepare(field, phase);
+    const waits = (secret: string): boolean => phase === "rotation" && (this.of.waits?.test(secret) ?? false);
+    const due = phase === "first run" ? new Set<string>() : dueAt(field, now, waits);
+    return { now, due, before: generationsOf(field), ends: phase === "revocation" };
+  }
+
   /** Goes through a phase without a fault. */
   async pass(field: Field, phase: Phase): Promise<void> {
     const now = await this.#prepare(field, phase);
@@ -116,6 +120,13 @@ export class Matrix {
     this.values += this.#field?.world.gate.count ?? 0;
     await this.#field?.stop();
     this.#field = undefined;
+  }
+
+  /** Keeps what is known, and takes the world away under whatever goes on in it: what comes of that is not kept. */
+  async abandon(): Promise<void> {
+    this.write();
+    this.#abandoned = true;
+    await this.close();
   }
 
   /** Goes once through everything without a fault, and plans the cells. */
@@ -167,13 +178,7 @@ export class Matrix {
   async #batch(phase: Phase): Promise<void> {
     const cells = takeBatch(this.#waiting.get(phase) ?? [], this.#options);
     const field = phase === "first run" ? await this.fresh() : await this.current(phase);
-    const now = await this.#prepare(field, phase);
-    const before = generationsOf(field);
-    const due =
-      phase === "first run"
-        ? new Set<string>()
-        : dueAt(field, now, (secret) => phase === "rotation" && (this.of.waits?.test(secret) ?? false));
-    const outcome = await attempt(field, { cells, now, due, before, ends: phase === "revocation" });
+    const outcome = await attempt(field, { cells, ...(await this.begin(field, phase)) });
     await this.keep(phase, cells, outcome);
   }
 
@@ -222,7 +227,9 @@ export class Matrix {
     try {
       outcome = await work();
     } catch (error) {
-      log(`${what}: could not be tried: ${(error as Error).message}`);
+      const { message, cause } = error as Error;
+      log(`${what}: could not be tried: ${message}${cause instanceof Error ? `: ${cause.message}` : ""}`);
+      this.untried.push(what);
       await this.close();
       return;
     }
@@ -272,7 +279,7 @@ export class Matrix {
       kept.cells[phase] = linesOf({ application, phase }, names, signs);
     }
     const file = join(out, this.#name);
-    writeFileSync(file, `${JSON.stringify(kept, null, 1)}\n`);
+    if (!this.#abandoned) writeFileSync(file, `${JSON.stringify(kept, null, 1)}\n`);
     return file;
   }
 }

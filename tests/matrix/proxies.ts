@@ -22,7 +22,6 @@ const ignored = new Set(["PULUMI_BACKEND_URL"]);
 export interface Proxies {
   /** The environment with our addresses in place of the servers'. */
   env: Record<string, string>;
-  vendors: string[];
   stop(): Promise<void>;
 }
 
@@ -63,7 +62,6 @@ export async function startProxies(
   const all = [...started.values()];
   return {
     env: changed,
-    vendors: all.map(({ vendor }) => vendor),
     stop: async () => void (await Promise.all(all.map(({ proxy }) => proxy.stop()))),
   };
 }

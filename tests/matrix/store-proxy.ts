@@ -62,7 +62,7 @@ export class StoreProxy {
     const toServer = async (bytes: Buffer): Promise<void> => {
       for (const part of dialect.sent(bytes)) {
         if (part.call) {
-          if (this.#wire.down.has(this.vendor)) return end();
+          if (this.#wire.refuses(this.vendor)) return end();
           const met = await this.#wire.meet({ vendor: this.vendor, ...part.call });
           if (met && killsConsumers(met.kind)) await this.#wire.beside(met, "before");
           else if (met && before(met.kind)) {

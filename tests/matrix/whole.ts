@@ -2,6 +2,7 @@
 import type { UnderTest } from "./applications/under-test.ts";
 import { attempt, dueAt, generationsOf, type Attempt, type Outcome } from "./batch.ts";
 import type { NamedCall } from "./calls.ts";
+import { round, serversOf, type Phase } from "./cells.ts";
 import { examine } from "./checks.ts";
 import { smallDisk } from "./disk.ts";
 import type { Field } from "./field.ts";
@@ -9,6 +10,8 @@ import { quiet, type Matrix } from "./matrix.ts";
 
 interface Whole {
   what: string;
+  /** @default a rotation of everything */
+  phase?: Phase;
   around?: (field: Field) => NonNullable<Attempt["around"]>;
   /** Users of what is killed or cut off see it. */
   expectRefused?: boolean;
@@ -30,17 +33,25 @@ function at(field: Field, test: (call: NamedCall) => boolean, act: () => void | 
 
 const stores = (call: NamedCall): boolean => call.vendor === "vault" && /^PUT .*\/data\//.test(call.what);
 
-function wholes(of: UnderTest, vendors: readonly string[]): Whole[] {
+/** One server takes no connection for as long as a run lasts. @throws at its end, where nobody called it */
+function down(vendor: string, phase: Phase): Whole {
+  return {
+    what: phase === "rotation" ? `${vendor} is down` : `${vendor} is down in the ${phase}`,
+    phase,
+    around: ({ wire }) => ({
+      start: async () => wire.takeDown(vendor),
+      stop: async () => {
+        if (wire.bringUp(vendor) === 0) throw new Error("nobody called it");
+      },
+    }),
+  };
+}
+
+function wholes(of: UnderTest, servers: ReadonlyMap<string, Phase>): Whole[] {
   const expectRefused = of.needsVault ?? false;
   const rollsOut = (call: NamedCall): boolean => of.rollsOut(call);
   return [
-    ...vendors.map((vendor) => ({
-      what: `${vendor} is down`,
-      around: ({ wire }: Field) => ({
-        start: async () => void wire.down.add(vendor),
-        stop: async () => void wire.down.delete(vendor),
-      }),
-    })),
+    ...[...servers].map(([vendor, phase]) => down(vendor, phase)),
     {
       what: "Vault is sealed",
       expectRefused,
@@ -115,25 +126,23 @@ function hooked(
   };
 }
 
-/** A settled world with users, and the rotation of everything that comes next. */
-async function rotation(matrix: Matrix): Promise<{ field: Field; next: Attempt }> {
-  const { of } = matrix;
-  const field = await matrix.current();
-  await matrix.settle(field);
-  await field.users.arrive();
-  await quiet();
-  const now = field.world.later(of.days);
-  const due = dueAt(field, now, (secret) => of.waits?.test(secret) ?? false);
-  return { field, next: { cells: [], now, due, before: generationsOf(field), ends: false } };
+/** A settled world with users, and what comes next in it. @param phase of a first run, a world in which nothing was run */
+async function ready(matrix: Matrix, phase: Phase = "rotation"): Promise<{ field: Field; next: Attempt }> {
+  const field = phase === "first run" ? await matrix.fresh() : await matrix.current();
+  if (phase !== "first run") {
+    await matrix.settle(field);
+    for (const earlier of round.slice(0, round.indexOf(phase))) await matrix.pass(field, earlier);
+    await quiet();
+  }
+  return { field, next: { cells: [], ...(await matrix.begin(field, phase)) } };
 }
 
-/** Tries each in a rotation of everything. */
+/** Tries each, those that are about a server where the recording has met it. */
 export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Promise<void> {
-  const first = await matrix.current();
-  for (const { what, around, expectRefused = false } of wholes(matrix.of, first.proxies.vendors)) {
+  for (const { what, phase, around, expectRefused = false } of wholes(matrix.of, serversOf(matrix.recordings))) {
     if (!only.test(what) || Date.now() > until) continue;
     await matrix.whole(what, async () => {
-      const { field, next } = await rotation(matrix);
+      const { field, next } = await ready(matrix, phase);
       return attempt(field, { ...next, ...(around ? { around: around(field) } : {}), expectRefused });
     });
   }
@@ -143,7 +152,7 @@ export async function wholeRuns(matrix: Matrix, only: RegExp, until: number): Pr
 
 /** A rotation, then a run a year before it, then one behind it: the second is refused, nothing is rotated twice, and nothing ends too early. */
 async function clockBackAndForth(matrix: Matrix): Promise<Outcome> {
-  const { field, next } = await rotation(matrix);
+  const { field, next } = await ready(matrix);
   const { now, due, before } = next;
   const rotated = await attempt(field, next);
   const after = generationsOf(field);

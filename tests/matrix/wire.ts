@@ -22,8 +22,6 @@ export class Wire {
   calls: NamedCall[] = [];
   /** What happened of what was armed. */
   fired: Armed[] = [];
-  /** Vendors that take no connection at all. */
-  readonly down = new Set<string>();
   /** For a time-out: how long an answer is kept back before the connection ends, in milliseconds. */
   hangMs = 12_000;
   /** Within so long a consumer that was killed is there again, in milliseconds. */
@@ -34,6 +32,8 @@ export class Wire {
   killConsumers: () => number = () => 0;
   /** Told of every call as it arrives. */
   onCall: (call: NamedCall) => void | Promise<void> = () => undefined;
+  /** Servers that take no connection at all, each with how many calls it has refused. */
+  readonly #down = new Map<string, number>();
   #armed: Armed[] = [];
   #counts = new Map<string, number>();
 
@@ -52,6 +52,26 @@ export class Wire {
   /** Nothing waits any more. */
   disarm(): void {
     this.#armed = [];
+  }
+
+  /** From now on a server takes no connection. */
+  takeDown(vendor: string): void {
+    this.#down.set(vendor, 0);
+  }
+
+  /** It serves again. @returns how many calls it has refused meanwhile */
+  bringUp(vendor: string): number {
+    const refused = this.#down.get(vendor) ?? 0;
+    this.#down.delete(vendor);
+    return refused;
+  }
+
+  /** Asked by a server's proxy for each call. */
+  refuses(vendor: string): boolean {
+    const refused = this.#down.get(vendor);
+    if (refused === undefined) return false;
+    this.#down.set(vendor, refused + 1);
+    return true;
   }
 
   /** Notes a call. @returns what is to happen to it */

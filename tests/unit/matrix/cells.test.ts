@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { endsRun, kinds, killsConsumers, type Kind, type NamedCall } from "../../matrix/calls.ts";
-import { cellsOf, takeBatch, type Cell } from "../../matrix/cells.ts";
+import { cellsOf, serversOf, takeBatch, type Cell } from "../../matrix/cells.ts";
 import { Wire } from "../../matrix/wire.ts";
 
 const statuses: readonly Kind[] = ["429", "500", "half a body", "lost reply", "time-out"];
@@ -34,6 +34,28 @@ describe("cells of the fault matrix", () => {
     }
     assert.equal(taken, total);
     assert.ok(alone >= 2);
+  });
+
+  it("are of servers that a recording met, each down where a rotation first calls it, else in the first run", () => {
+    const servers = serversOf([
+      { phase: "first run", calls: [call("stripe", "GET /v1/account"), call("vault", "PUT /a"), call("redis", "ACL")] },
+      { phase: "rotation", calls: [call("vault", "PUT /a"), call("vault", "PUT /b")] },
+      { phase: "follow-up", calls: [call("redis", "ACL")] },
+      { phase: "revocation", calls: [call("redis", "ACL"), call("vault", "PUT /a")] },
+    ]);
+    assert.deepEqual([...servers].map(String), ["vault,rotation", "redis,follow-up", "stripe,first run"]);
+  });
+
+  it("tell whether anybody called a server that was down", () => {
+    const wire = new Wire();
+    assert.equal(wire.refuses("vault"), false);
+    wire.takeDown("vault");
+    assert.equal(wire.refuses("render"), false);
+    assert.equal(wire.refuses("vault"), true);
+    assert.equal(wire.bringUp("vault"), 1);
+    assert.equal(wire.refuses("vault"), false);
+    wire.takeDown("vault");
+    assert.equal(wire.bringUp("vault"), 0);
   });
 
   it("kill consumers at their moment, and wait for those who were killed before", async () => {
