@@ -164,7 +164,8 @@ export class Matrix {
     const { until, log } = this.#options;
     const left = (phase: Phase): boolean => (this.#waiting.get(phase)?.length ?? 0) > 0;
     while (this.waiting > 0 && Date.now() < until) {
-      if (round.some(left)) for (const phase of round) await this.#batch(phase);
+      // Behind the last cell of a round there is nothing to make ready for.
+      for (const phase of round) if (round.some(left)) await (left(phase) ? this.#batch(phase) : this.#through(phase));
       if (left("first run")) {
         await this.#batch("first run");
         // The next rotation is to find what it finds behind any other.
@@ -180,6 +181,21 @@ export class Matrix {
     const field = phase === "first run" ? await this.fresh() : await this.current(phase);
     const outcome = await attempt(field, { cells, ...(await this.begin(field, phase)) });
     await this.keep(phase, cells, outcome);
+  }
+
+  /** Goes through a phase in which nothing waits, so that the next one finds what it found when it was recorded. */
+  async #through(phase: Phase): Promise<void> {
+    const { log } = this.#options;
+    const field = await this.current(phase);
+    field.users.take();
+    try {
+      await this.pass(field, phase);
+      const refused = [...new Set(field.users.take())];
+      if (refused.length) log(`${phase}, without a fault: NOT WELL: ${refused.slice(0, 3).join("; ")}`);
+    } catch (error) {
+      log(`${phase}: NOT WELL: ${(error as Error).message}`);
+      await this.close();
+    }
   }
 
   /** Notes what came of a batch, and puts back what was not met, and in halves what did not come right together. */
