@@ -22,23 +22,34 @@ const frame = /^── |^skipped: |^\d+ passed, |^\S+ \d+ s$/;
 
 /** What takes longest begins first, so that nothing is waited for alone in the end. */
 const longest = [
-  "matrix-intelliflow",
+  "static",
   "matrix",
-  "intelliflow",
-  "audit",
+  "matrix-intelliflow",
   "mass",
-  "hand-overs",
   "workflows",
+  "audit",
+  "intelliflow",
   "kubernetes",
+  "hand-overs",
+  "adopt",
+  "recovery",
+  "rotate",
+  "rotation",
+  "vendor-keys",
+  "vendor-pairs",
+  "backends",
+  "canary",
+  "faults",
+  "credentials",
 ];
 
-/** Files in the order in which they are to begin. */
-export function inOrder(files: readonly string[]): string[] {
-  const rank = (file: string): number => {
-    const at = longest.indexOf(basename(file, ".test.ts"));
+/** Groups and files in the order in which they are to begin. */
+export function inOrder(parts: readonly string[]): string[] {
+  const rank = (part: string): number => {
+    const at = longest.indexOf(basename(part, ".test.ts"));
     return at < 0 ? longest.length : at;
   };
-  return [...files].sort((a, b) => rank(a) - rank(b));
+  return [...parts].sort((a, b) => rank(a) - rank(b));
 }
 
 /**
