@@ -79,6 +79,10 @@ export async function attempt(
       for (const armed of field.wire.fired) met.add(armed);
       const fired = waiting.filter((armed) => met.has(armed));
       waiting = waiting.filter((armed) => !met.has(armed));
+      // The next run counts anew, and the fault before it has happened.
+      for (const armed of waiting)
+        if (armed.behind && !waiting.some((other) => other !== armed && other.name === armed.name))
+          armed.behind = undefined;
       // On it goes with what waits, as long as something happens and the run did not get through.
       if ((run.code === 0 && !field.killed) || !fired.length || !waiting.length || runs > cells.length + 1) break;
     }

@@ -84,6 +84,17 @@ export function cellsOf(phase: Phase, calls: readonly NamedCall[]): Cell[] {
     .map(({ cell }) => cell);
 }
 
+/**
+ * Cells of which the two calls of a name can be tried in one run: the first call goes wrong in a way that had no effect
+ * and is asked again, and what was the second one comes behind that. One that does not come is tried alone later on.
+ */
+export function inOneRun(cells: readonly Cell[]): Cell[] {
+  const twice = new Set(cells.filter(({ occurrence }) => occurrence > 1).map(({ name }) => name));
+  return cells
+    .filter(({ name, occurrence, kind }) => occurrence > 1 || !twice.has(name) || kind === "429" || kind === "500")
+    .map((cell) => (cell.occurrence > 1 ? { ...cell, behind: cell.occurrence - 1 } : cell));
+}
+
 export interface BatchLimits {
   /** Faults in one batch. */
   most: number;
@@ -97,7 +108,8 @@ export interface BatchLimits {
 
 /**
  * Takes cells of one phase that can be tried in one go: each at another call, few of one vendor at a time. Consumers are
- * killed in batches of their own, since their users notice.
+ * killed in batches of their own, since their users notice. Calls of one name are tried apart, where `inOneRun` did not
+ * make them fit.
  */
 export function takeBatch(
   waiting: Cell[],
@@ -117,7 +129,7 @@ export function takeBatch(
       cell.group === undefined &&
       cell.phase === first.phase &&
       killsConsumers(cell.kind) === killsConsumers(first.kind) &&
-      count(({ name }) => name === cell.name) === 0 &&
+      count(({ name, behind }) => name === cell.name && !behind && !cell.behind) === 0 &&
       (killsConsumers(cell.kind) || count(({ vendor }) => vendor === cell.vendor) < perVendor) &&
       (!endsRun(cell.kind) || count(({ kind }) => endsRun(kind)) < kills) &&
       (cell.kind !== "time-out" || count(({ kind }) => kind === "time-out") < hangs);

@@ -26,6 +26,7 @@ export async function fixedPart(of: UnderTest, least: number): Promise<void> {
     phases,
     only: new RegExp(`^(?:${phases.join("|")}) (?!postgres |redis ).* (?:lost reply|half a body|500|429)$`),
     rounds: 1,
+    inOneRun: true,
     until: Date.now() + 1_500_000,
     out,
     log: (line) => said.push(line),

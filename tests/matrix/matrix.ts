@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attempt, dueAt, generationsOf, type Attempt, type Outcome } from "./batch.ts";
-import { cellsOf, distinct, phases, round, takeBatch } from "./cells.ts";
+import { cellsOf, distinct, inOneRun, phases, round, takeBatch } from "./cells.ts";
 import type { BatchLimits, Cell, Phase, Recording } from "./cells.ts";
 import type { UnderTest } from "./applications/under-test.ts";
 import { kinds, nameOf } from "./calls.ts";
@@ -20,6 +20,8 @@ export interface MatrixOptions extends BatchLimits {
   only: RegExp;
   /** Rounds: how many kinds of each call are tried. @default all */
   rounds?: number;
+  /** Whether both calls of a name are tried in one run. @default each in another one */
+  inOneRun?: boolean;
   /** Cells that need no further try, as `cellInWords` tells. @default none */
   right?: ReadonlySet<string>;
   /** No batch begins after this moment, milliseconds since the epoch. */
@@ -140,7 +142,8 @@ export class Matrix {
     for (const phase of this.#options.phases) {
       const calls = this.recordings.find((recording) => recording.phase === phase)?.calls ?? [];
       const { only, rounds = kinds.length } = this.#options;
-      const cells = cellsOf(phase, calls).filter((cell) => only.test(`${phase} ${cell.name} ${cell.kind}`));
+      const all = cellsOf(phase, calls).filter((cell) => only.test(`${phase} ${cell.name} ${cell.kind}`));
+      const cells = this.#options.inOneRun ? inOneRun(all) : all;
       const perCall = new Map<string, number>();
       const planned = cells.filter(({ name, occurrence }) => {
         const id = `${name} #${occurrence}`;
@@ -215,7 +218,7 @@ export class Matrix {
     }
     const queue = this.#waiting.get(phase);
     for (const cell of missed)
-      if (++cell.misses < tries) queue?.push(cell);
+      if (++cell.misses < tries) queue?.push({ ...cell, behind: undefined });
       else this.missed.push(cell);
     if (bad && met.length > 1) queue?.unshift(...this.#halves(met));
     else

@@ -7,6 +7,8 @@ export interface Armed {
   /** As `nameOf` tells. */
   name: string;
   occurrence: number;
+  /** Calls of that name that faults before it add, since they are asked again. @default none */
+  behind?: number | undefined;
   kind: Kind;
 }
 
@@ -82,7 +84,9 @@ export class Wire {
     const named = { ...call, occurrence };
     this.calls.push(named);
     await this.onCall(named);
-    const index = this.#armed.findIndex((armed) => armed.name === name && armed.occurrence === occurrence);
+    const index = this.#armed.findIndex(
+      (armed) => armed.name === name && armed.occurrence + (armed.behind ?? 0) === occurrence,
+    );
     return index < 0 ? undefined : this.#armed.splice(index, 1)[0];
   }
 

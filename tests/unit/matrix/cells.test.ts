@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { endsRun, kinds, killsConsumers, type Kind, type NamedCall } from "../../matrix/calls.ts";
-import { cellsOf, serversOf, takeBatch, type Cell } from "../../matrix/cells.ts";
+import { cellsOf, inOneRun, serversOf, takeBatch, type Cell } from "../../matrix/cells.ts";
 import { Wire } from "../../matrix/wire.ts";
 
 const statuses: readonly Kind[] = ["429", "500", "half a body", "lost reply", "time-out"];
@@ -56,6 +56,22 @@ describe("cells of the fault matrix", () => {
     assert.equal(wire.refuses("vault"), false);
     wire.takeDown("vault");
     assert.equal(wire.bringUp("vault"), 0);
+  });
+
+  it("try both calls of a name in one run, where the first is asked again", async () => {
+    const twice = [1, 2].map((occurrence) => ({ ...call("vault", "POST /rotate"), occurrence }));
+    const waiting = inOneRun(cellsOf("rotation", [...calls, ...twice]).filter(({ kind }) => /^(429|500)/.test(kind)));
+    const one = waiting.filter(({ name, kind }) => name.endsWith("/rotate") && kind === "500");
+    const batch = takeBatch(one, limits);
+    assert.deepEqual(batch.map(({ occurrence }) => occurrence).sort(), [1, 2]);
+    const wire = new Wire();
+    wire.begin(batch);
+    const met: (number | undefined)[] = [];
+    // The first call, the same asked again, the second call, and that one asked again.
+    for (let count = 0; count < 4; count++) met.push((await wire.meet(call("vault", "POST /rotate")))?.occurrence);
+    assert.deepEqual(met, [1, undefined, 2, undefined]);
+    const without = inOneRun(cellsOf("rotation", twice)).filter(({ occurrence }) => occurrence === 1);
+    assert.deepEqual([...new Set(without.map(({ kind }) => kind))].sort(), ["429", "500"], "what has no effect");
   });
 
   it("kill consumers at their moment, and wait for those who were killed before", async () => {
