@@ -84,6 +84,9 @@ export function cellsOf(phase: Phase, calls: readonly NamedCall[]): Cell[] {
     .map(({ cell }) => cell);
 }
 
+/** A message that does not arrive is a warning, and not sent again. */
+const sentOnce = new Set(["slack"]);
+
 /**
  * Cells of which the two calls of a name can be tried in one run: the first call goes wrong in a way that had no effect
  * and is asked again, and what was the second one comes behind that. One that does not come is tried alone later on.
@@ -92,7 +95,10 @@ export function inOneRun(cells: readonly Cell[]): Cell[] {
   const twice = new Set(cells.filter(({ occurrence }) => occurrence > 1).map(({ name }) => name));
   return cells
     .filter(({ name, occurrence, kind }) => occurrence > 1 || !twice.has(name) || kind === "429" || kind === "500")
-    .map((cell) => (cell.occurrence > 1 ? { ...cell, behind: cell.occurrence - 1 } : cell));
+    .map((cell) => {
+      if (cell.occurrence === 1) return cell;
+      return { ...cell, behind: sentOnce.has(cell.vendor) ? 0 : cell.occurrence - 1 };
+    });
 }
 
 export interface BatchLimits {
@@ -129,7 +135,7 @@ export function takeBatch(
       cell.group === undefined &&
       cell.phase === first.phase &&
       killsConsumers(cell.kind) === killsConsumers(first.kind) &&
-      count(({ name, behind }) => name === cell.name && !behind && !cell.behind) === 0 &&
+      count(({ name, behind }) => name === cell.name && (behind ?? cell.behind) === undefined) === 0 &&
       (killsConsumers(cell.kind) || count(({ vendor }) => vendor === cell.vendor) < perVendor) &&
       (!endsRun(cell.kind) || count(({ kind }) => endsRun(kind)) < kills) &&
       (cell.kind !== "time-out" || count(({ kind }) => kind === "time-out") < hangs);

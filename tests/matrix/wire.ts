@@ -7,7 +7,7 @@ export interface Armed {
   /** As `nameOf` tells. */
   name: string;
   occurrence: number;
-  /** Calls of that name that faults before it add, since they are asked again. @default none */
+  /** Calls of that name that faults before it in the same run add, since they are asked again. @default none */
   behind?: number | undefined;
   kind: Kind;
 }
