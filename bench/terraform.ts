@@ -1,6 +1,6 @@
 // The same work with Terraform and with this stack, in turn, on one machine and one real Vault: secrets that are made,
 // looked at, rotated one by name and rotated all. Seconds, processor seconds, memory of all processes, and the ratios.
-//   node bootstrap.mjs bench/terraform.ts [secrets, default 25,200] [per part of ours, default 15] [--write]
+//   node bootstrap.mjs bench/terraform.ts [secrets, default 25,200] [per part of ours, default 50] [--write]
 // Uses the Terraform on PATH and the official providers where `terraform init` can install them; what is missing is
 // built, a few minutes the first time. Either side's old and new values are checked to be what was asked for.
 import { mkdirSync } from "node:fs";
@@ -17,12 +17,12 @@ import { ensureTerraform } from "./terraform/toolchain.ts";
 import { Workspace } from "./terraform/workspace.ts";
 
 const args = process.argv.slice(2);
-const [sizes = "25,200", per = "15"] = args.filter((arg) => /^[\d,]+$/.test(arg));
+const [sizes = "25,200", per = "50"] = args.filter((arg) => /^[\d,]+$/.test(arg));
 const counts = sizes.split(",").map(Number);
 const perPart = Number(per);
 if (!counts.every((count) => count >= 5 && count <= 5000) || !(perPart >= 1)) {
   console.error(
-    "Give numbers of secrets, from 5 to 5000, and secrets per part, for instance: node bootstrap.mjs bench/terraform.ts 25,200 15",
+    "Give numbers of secrets, from 5 to 5000, and secrets per part, for instance: node bootstrap.mjs bench/terraform.ts 25,200 50",
   );
   process.exit(2);
 }

@@ -28,6 +28,7 @@ export class Notebook {
   readonly #store: Store;
   readonly prefix: string;
   readonly #batches: Buffer[] = [];
+  readonly #writing = new Set<Promise<void>>();
 
   private constructor(store: Store, prefix: string) {
     this.#store = store;
@@ -44,16 +45,20 @@ export class Notebook {
   /** @param batch entries as the engine sends them. Returns once it is kept. @throws Error when the store cannot be written */
   async add(batch: Buffer): Promise<void> {
     const number = this.#batches.push(batch);
-    await this.#store.write(`${this.prefix}${String(number).padStart(8, "0")}.json`, batch);
+    const writing = this.#store.write(`${this.prefix}${String(number).padStart(8, "0")}.json`, batch);
+    this.#writing.add(writing);
+    await writing.finally(() => this.#writing.delete(writing));
   }
 
-  /** Everything that was added. @throws Error when it is no JSON */
+  /** Everything that was added, kept or not. @throws Error when it is no JSON */
   get entries(): Entry[] {
     return this.#batches.flatMap(entriesIn);
   }
 
   /** Takes the journal away: the state has it all. */
   async end(): Promise<void> {
+    // What an engine that was killed had just sent would come back otherwise.
+    await Promise.allSettled(this.#writing);
     await this.#store.removeAll(this.prefix);
   }
 }

@@ -17,6 +17,8 @@ import type { Typed } from "./replay.ts";
 const owner = "organization";
 /** How long the engine gathers entries before it sends them: everything waits for the answer, and nothing is far away. */
 const gatherMs = 4;
+/** The version of pulumi whose client and journal are answered here. */
+const made = "3.259.0";
 /** Batches of events on their way at once (pkg/backend/httpstate/state.go), and as many that came before. */
 const eventBatches = 6;
 
@@ -79,6 +81,7 @@ export class JournalService {
       PULUMI_ACCESS_TOKEN: this.#token,
       // A client of Pulumi Cloud writes down where it has been; that is nobody's business.
       PULUMI_CREDENTIALS_PATH: this.#folder,
+      PULUMI_DISABLE_JOURNALING: "false",
       PULUMI_JOURNALING_BATCH_PERIOD: String(gatherMs),
     };
   }
@@ -158,7 +161,9 @@ export class JournalService {
       this.#begun = body<Begun>();
       return { updateID: kind };
     }
-    if (kind !== "" && what === undefined) return this.#start(kind, asked.cli);
+    if (kind === "update" && what === undefined) return this.#start(body<{ journalVersion?: number }>(), asked.cli);
+    // A preview writes nothing, so it takes no lock and has no journal.
+    if (kind === "preview" && what === undefined) return { version: 1, token: this.#token };
     if (what === "renew_lease") return { token: this.#token };
     if (what === "events/batch") return this.#see(bytes);
     if (what === "journalentries") return this.#keep(bytes());
@@ -198,13 +203,12 @@ export class JournalService {
     return typed ?? { version: 3, deployment: { manifest: { time: "0001-01-01T00:00:00Z", magic: "", version: "" } } };
   }
 
-  /** A preview writes nothing, so it takes no lock and has no journal. */
-  async #start(kind: string, cli: string): Promise<unknown> {
-    if (kind === "update") {
-      this.#startTime = seconds();
-      this.#run = await Journaled.begin(this.#place, this.pid, cli);
-    }
-    return { version: 1, token: this.#token, ...(kind === "update" ? { journalVersion: 1 } : {}) };
+  async #start({ journalVersion = 0 }: { journalVersion?: number }, cli: string): Promise<unknown> {
+    if (journalVersion < 1)
+      throw new Refused(400, `pulumi ${cli} keeps no journal; install a newer one: this is made for ${made}`);
+    this.#startTime = seconds();
+    this.#run = await Journaled.begin(this.#place, this.pid, cli);
+    return { version: 1, token: this.#token, journalVersion: 1 };
   }
 
   async #keep(batch: Buffer): Promise<unknown> {
