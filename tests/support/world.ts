@@ -159,7 +159,12 @@ export class World {
       onOutput,
     });
     if (ran.signal === "SIGKILL" && this.diesToo()) await service?.abandon();
-    else await service?.stop();
+    else
+      await service?.stop().catch((error: unknown) => {
+        // As `rotate` has it: the run has failed, and journal and lock stay.
+        ran.code ||= 1;
+        ran.stderr += `error: ${(error as Error).message}\n`;
+      });
     let events = "";
     try {
       events = readFileSync(log, "utf8");
