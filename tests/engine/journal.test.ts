@@ -126,7 +126,7 @@ describe("a run's journal on the real engine", function () {
       const early = await rotate(world.now, ["run"]);
       if (early.code !== 0) assert.match(early.said, /That process of this machine lives\.|is taken away/);
     }
-    await waitFor(() => engines().length === 0, { what: "the engine to end", timeoutMs: 90_000 });
+    await waitFor(() => processes().length === 0, { what: "the engine and its plugins to end", timeoutMs: 90_000 });
     await succeeded(rotate(world.now, ["run"]));
     assert.equal(atRender(), await world.vaultField("visapi/JWT_SECRET", "value"));
     assert.deepEqual(await generations(world.now), [4, 4], "once more, and no more than once");
