@@ -126,7 +126,11 @@ async function readLock(store: Store, key: string): Promise<Lock | undefined> {
   return { key, user: String(username), host: String(host), pid: Number(pid), at: String(timestamp) };
 }
 
-/** Whether the process lives and, where the system tells, is a pulumi: numbers are given out again. */
+/**
+ * Whether the process lives and, where the system tells, is a pulumi: numbers are given out again. One that has ended and
+ * that nobody has asked about (a zombie, proc(5)) is as dead: where a container's first process asks about no orphans, it
+ * stays for good.
+ */
 export function isPulumi(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -134,7 +138,8 @@ export function isPulumi(pid: number): boolean {
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
   try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").includes("pulumi");
+    const [, name = "", state = ""] = /\((.*)\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+    return name.includes("pulumi") && !["Z", "X"].includes(state);
   } catch {
     return true;
   }

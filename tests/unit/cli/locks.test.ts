@@ -1,9 +1,11 @@
 // Locks of a self-managed backend: whose they are, which of them are dead, and that no other is taken away.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { waitFor } from "../../../sandbox/servers/wait.ts";
 import { fileStore } from "../../../cli/backends/files.ts";
 import {
   clearDeadLocks,
@@ -49,6 +51,25 @@ describe("the lock of a run that died", () => {
       [true, "The lock of a run that died (process 7 on this machine) is taken away."],
     );
     assert.equal((await fateOf(lock, undefined, "there", () => true)).gone, false);
+  });
+  it("does not count as alive when only nobody has asked how it ended", async function () {
+    if (process.platform !== "linux") this.skip();
+    const folder = mkdtempSync(join(tmpdir(), "locks-"));
+    const program = join(folder, "pulumi");
+    symlinkSync("/bin/sleep", program);
+    // The shell becomes a program that never asks about its child.
+    const parent = spawn("/bin/sh", ["-c", `${program} 0.2 & echo $!; exec sleep 60`]);
+    try {
+      const pid = Number(String((await once(parent.stdout, "data"))[0]));
+      const stat = (): string => readFileSync(`/proc/${pid}/stat`, "utf8");
+      await waitFor(() => stat().includes("(pulumi)"), { what: "the program to start" });
+      assert.equal((await fateOf({ ...lock, host: hostname(), pid })).gone, false, "it lives");
+      await waitFor(() => stat().includes("(pulumi) Z"), { what: "the program to end" });
+      assert.equal((await fateOf({ ...lock, host: hostname(), pid })).gone, true);
+    } finally {
+      parent.kill("SIGKILL");
+      rmSync(folder, { recursive: true });
+    }
   });
   it("is known on another machine only by who is asked, and then whatever process there is here", async () => {
     assert.equal((await fateOf(lock, undefined, "here", () => false)).gone, false);
