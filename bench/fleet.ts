@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repository } from "../sandbox/stack.ts";
 import { Fleet, must } from "./support/fleet.ts";
-import type { Measured } from "./support/measure.ts";
+import { memoryOf, type Measured } from "./support/measure.ts";
 import { markdown, publish } from "./support/tables.ts";
 import { BenchWorld } from "./support/world.ts";
 
@@ -26,6 +26,7 @@ const wants = (step: string): boolean => !args.includes("--only") || step === "c
 const world = await BenchWorld.start();
 const rows: string[][] = [];
 const profile: string[] = [];
+const memory: string[] = [];
 try {
   for (const count of secrets) {
     const parts = perPart === 0 ? 1 : Math.max(1, Math.ceil(count / perPart));
@@ -53,13 +54,14 @@ try {
       ]);
       console.error(rows.at(-1)?.join("  "));
       const used = Object.entries(ran.byProgram).sort((a, b) => b[1] - a[1]);
-      if (step === "noop" || step === "all")
+      if (["noop", "one", "all"].includes(step))
         profile.push(
           `- ${count} secrets, ${what}: ${used
             .slice(0, 6)
             .map(([program, seconds]) => `${program} ${seconds.toFixed(1)} s`)
             .join(", ")}`,
         );
+      if (step === "all") memory.push(`- ${count} secrets, ${what}: ${memoryOf(ran)}`);
     }
   }
 } finally {
@@ -69,6 +71,6 @@ mkdirSync(join(repository, ".sandbox"), { recursive: true });
 writeFileSync(join(repository, ".sandbox", "bench-fleet.json"), `${JSON.stringify(rows, undefined, 2)}\n`);
 publish(
   perPart === 0 ? "one-stack" : "fleet",
-  `${markdown(["", "seconds", "processor seconds", "MiB, all processes", "processes"], rows)}\n\nWhere the processor time goes:\n\n${profile.join("\n")}`,
+  `${markdown(["", "seconds", "processor seconds", "MiB, all processes", "processes"], rows)}\n\nWhere the processor time goes:\n\n${profile.join("\n")}\n\nWhere the memory is at the moment of the most:\n\n${memory.join("\n")}`,
   args.includes("--write"),
 );

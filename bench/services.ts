@@ -21,7 +21,7 @@ import { sealBox, sodiumReady } from "../sandbox/simulators/sealed-box.ts";
 import { repository } from "../sandbox/stack.ts";
 import { ensureKubernetes } from "../sandbox/toolchain/kubernetes.ts";
 import { call } from "./support/call.ts";
-import { measure, type Measured } from "./support/measure.ts";
+import { measure, memoryOf, type Measured } from "./support/measure.ts";
 import { markdown, publish } from "./support/tables.ts";
 import { BenchWorld } from "./support/world.ts";
 
@@ -181,14 +181,6 @@ async function rotate(world: BenchWorld, vendors: Vendors, kubernetes: Kubernete
   );
   if (ran.code !== 0) throw new Error(ran.stderr.slice(-3000) || ran.stdout.slice(-3000));
   return ran;
-}
-
-/** The programs that hold the most at the moment of the most. */
-function memoryOf({ memoryByProgram }: Measured): string {
-  return Object.entries(memoryByProgram)
-    .sort(([, a], [, b]) => b.mib - a.mib)
-    .map(([program, { processes, mib }]) => `${program}${processes > 1 ? ` × ${processes}` : ""}: ${Math.round(mib)}`)
-    .join(", ");
 }
 
 await sodiumReady;

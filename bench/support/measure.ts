@@ -138,3 +138,11 @@ function sizeOf(pid: number): { pss: number; rss: number } {
 function sum(numbers: number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
 }
+
+/** The programs that hold the most at the moment of the most. */
+export function memoryOf({ memoryByProgram }: Measured): string {
+  return Object.entries(memoryByProgram)
+    .sort(([, a], [, b]) => b.mib - a.mib)
+    .map(([program, { processes, mib }]) => `${program}${processes > 1 ? ` × ${processes}` : ""}: ${Math.round(mib)}`)
+    .join(", ");
+}
