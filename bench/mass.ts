@@ -72,7 +72,7 @@ async function bare(): Promise<void> {
 async function rotate(now: string): Promise<Measured> {
   const ran = await measure(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(repository, "cli/main.ts"), "run", "--full", "--stack", "many"],
+    [join(repository, "bootstrap.mjs"), "cli/main.ts", "run", "--full", "--stack", "many"],
     {
       cwd: repository,
       env: {

@@ -160,7 +160,7 @@ async function rotate(world: BenchWorld, vendors: Vendors, kubernetes: Kubernete
   const ran = await measure(
     process.execPath,
     [
-      ...["--disable-warning=ExperimentalWarning", join(repository, "cli/main.ts")],
+      ...[join(repository, "bootstrap.mjs"), "cli/main.ts"],
       ...["run", "--full", "--stacks", join(world.dir, "stacks.txt")],
     ],
     {

@@ -5,7 +5,7 @@ import { measure, type Measured } from "./measure.ts";
 import type { BenchWorld } from "./world.ts";
 
 const program = join(repository, "bench", "programs", "many");
-const cli = ["--disable-warning=ExperimentalWarning", join(repository, "cli/main.ts")];
+const cli = [join(repository, "bootstrap.mjs"), "cli/main.ts"];
 
 export class Fleet {
   readonly #world: BenchWorld;

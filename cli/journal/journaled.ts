@@ -6,7 +6,7 @@
 import { readCheckpoint, writeCheckpoint, writeHistory, type Checkpoint, type Update } from "../backends/checkpoint.ts";
 import type { Store } from "../backends/store.ts";
 import { lock } from "./lock.ts";
-import { hashOf, journalFolder, left, Notebook } from "./notebook.ts";
+import { hashOf, journalFolder, left, Notebook, type Batch } from "./notebook.ts";
 import { replay, type Typed } from "./replay.ts";
 
 export interface Place {
@@ -71,8 +71,8 @@ export class Journaled {
     return this.#before.typed;
   }
 
-  /** @param batch entries as the engine sends them. Returns once it is kept. @throws Error when the backend cannot be written */
-  add(batch: Buffer): Promise<void> {
+  /** Returns once the batch is kept. @throws Error when the backend cannot be written */
+  add(batch: Batch): Promise<void> {
     return this.#book.add(batch);
   }
 

@@ -24,10 +24,13 @@ export function journalFolder(project: string, stack: string): string {
   return `.pulumi/secret-rotation/${project}/${stack}.journal/`;
 }
 
+/** Entries as the engine sends them, unpacked when they are asked for: packed they are a third, and all of a run's are held. */
+export type Batch = () => Buffer;
+
 export class Notebook {
   readonly #store: Store;
   readonly prefix: string;
-  readonly #batches: Buffer[] = [];
+  readonly #batches: Batch[] = [];
   readonly #writing = new Set<Promise<void>>();
 
   private constructor(store: Store, prefix: string) {
@@ -42,17 +45,17 @@ export class Notebook {
     return book;
   }
 
-  /** @param batch entries as the engine sends them. Returns once it is kept. @throws Error when the store cannot be written */
-  async add(batch: Buffer): Promise<void> {
+  /** Returns once the batch is kept. @throws Error when the store cannot be written */
+  async add(batch: Batch): Promise<void> {
     const number = this.#batches.push(batch);
-    const writing = this.#store.write(`${this.prefix}${String(number).padStart(8, "0")}.json`, batch);
+    const writing = this.#store.write(`${this.prefix}${String(number).padStart(8, "0")}.json`, batch());
     this.#writing.add(writing);
     await writing.finally(() => this.#writing.delete(writing));
   }
 
   /** Everything that was added, kept or not. @throws Error when it is no JSON */
   get entries(): Entry[] {
-    return this.#batches.flatMap(entriesIn);
+    return this.#batches.flatMap((batch) => entriesIn(batch()));
   }
 
   /** Takes the journal away: the state has it all. */

@@ -11,6 +11,7 @@ import { gunzipSync } from "node:zlib";
 import type { Update } from "../backends/checkpoint.ts";
 import { Locked } from "./lock.ts";
 import { Journaled, standing, type Place } from "./journaled.ts";
+import type { Batch } from "./notebook.ts";
 import type { Typed } from "./replay.ts";
 
 /** What a self-managed backend calls the owner of its stacks. */
@@ -28,7 +29,7 @@ interface Asked {
   about: string | undefined;
   path: string;
   /** What was sent, unpacked. */
-  bytes: () => Buffer;
+  bytes: Batch;
   cli: string;
 }
 
@@ -55,7 +56,7 @@ export class JournalService {
   #begun: Begun = {};
   #startTime = 0;
   /** The last of what happened, packed: of all that, the history holds how many resources changed. */
-  readonly #events: (() => Buffer)[] = [];
+  readonly #events: Batch[] = [];
   /** The engine's process; set as soon as there is one. */
   pid = process.pid;
 
@@ -132,7 +133,7 @@ export class JournalService {
       const about = path === own || path.startsWith(`${own}/`) ? path.slice(own.length) : undefined;
       // Whatever it is, it is read: a client that is still sending does not listen.
       const sent = await buffer(request);
-      const bytes = (): Buffer => (request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent);
+      const bytes: Batch = () => (request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent);
       if (!this.#isKnown(request)) throw new Refused(401, "that token is not of this run");
       const cli = /^pulumi-cli\/\d+ \(v?([^;]+);/.exec(request.headers["user-agent"] ?? "")?.[1] ?? "";
       reply(200, await this.#ask({ method: request.method ?? "", about, path, bytes, cli }));
@@ -166,7 +167,7 @@ export class JournalService {
     if (kind === "preview" && what === undefined) return { version: 1, token: this.#token };
     if (what === "renew_lease") return { token: this.#token };
     if (what === "events/batch") return this.#see(bytes);
-    if (what === "journalentries") return this.#keep(bytes());
+    if (what === "journalentries") return this.#keep(bytes);
     if (what === "complete") {
       const { status } = body<{ status: string }>();
       await this.#end(status === "succeeded" ? "succeeded" : "failed");
@@ -211,25 +212,25 @@ export class JournalService {
     return { version: 1, token: this.#token, journalVersion: 1 };
   }
 
-  async #keep(batch: Buffer): Promise<unknown> {
+  async #keep(batch: Batch): Promise<unknown> {
     if (!this.#run) throw new Refused(409, "no run has begun");
     await this.#run.add(batch);
     return {};
   }
 
-  #see(bytes: () => Buffer): unknown {
-    this.#events.push(bytes);
+  #see(batch: Batch): unknown {
+    this.#events.push(batch);
     if (this.#events.length > eventBatches) this.#events.shift();
     return {};
   }
 }
 
 /** How many resources changed, as the end of the events says it. */
-function changesIn(batches: readonly (() => Buffer)[]): Record<string, number> | undefined {
-  interface Batch {
+function changesIn(batches: readonly Batch[]): Record<string, number> | undefined {
+  interface Sent {
     events: { summaryEvent?: { resourceChanges?: Record<string, number> } }[];
   }
-  const events = batches.flatMap((bytes) => (JSON.parse(bytes().toString("utf8")) as Batch).events);
+  const events = batches.flatMap((bytes) => (JSON.parse(bytes().toString("utf8")) as Sent).events);
   return events.map(({ summaryEvent }) => summaryEvent?.resourceChanges).findLast((changes) => changes !== undefined);
 }
 

@@ -55,7 +55,7 @@ describe("a run with a journal", () => {
 
   it("keeps each step, and puts them into the state at its end, as Pulumi lays it out", async () => {
     const run = await begin();
-    await run.add(batch("2"));
+    await run.add(() => batch("2"));
     assert.equal(readFileSync(stateFile(), "utf8"), written("1"), "nothing but the journal is written on the way");
     assert.deepEqual(await names(), ["2", "1"], "but who asks is told");
     const [lock = ""] = locks();
@@ -64,7 +64,7 @@ describe("a run with a journal", () => {
       { ...content, username: "", timestamp: "" },
       { pid: 4711, hostname: hostname(), username: "", timestamp: "" },
     );
-    await run.add(batch("3"));
+    await run.add(() => batch("3"));
     await run.end(update);
     assert.deepEqual(await names(), ["2", "3", "1"]);
     assert.equal(readFileSync(stateFile(".json.bak"), "utf8"), written("1"));
@@ -79,7 +79,7 @@ describe("a run with a journal", () => {
 
   it("that dies leaves its steps to the next one, whatever was being written", async () => {
     const run = await begin();
-    await run.add(batch("2"));
+    await run.add(() => batch("2"));
     const folder = at("secret-rotation", "p", "app.journal");
     const own = join(folder, readdirSync(folder)[0] ?? "");
     writeFileSync(join(own, "00000002.json.99"), '{"entries": [{"ver');
@@ -100,7 +100,7 @@ describe("a run with a journal", () => {
 
   it("whose journal is of another state than the one that is there is not believed", async () => {
     const run = await begin();
-    await run.add(batch("2"));
+    await run.add(() => batch("2"));
     rmSync(at("locks", "organization", "p", "app"), { recursive: true });
     writeFileSync(stateFile(), written("1", "7"));
     assert.deepEqual(await names(), ["1", "7"]);
@@ -133,7 +133,7 @@ describe("a run with a journal", () => {
         full && key.endsWith("app.json") ? Promise.reject(new Error("no space")) : place.store.write(key, bytes),
     };
     const run = await begin({ ...place, store });
-    await run.add(batch("2"));
+    await run.add(() => batch("2"));
     await assert.rejects(run.end(update), /no space/);
     assert.deepEqual([locks().length, await names()], [1, ["2", "1"]]);
     full = false;
@@ -145,7 +145,7 @@ describe("a run with a journal", () => {
     rmSync(stateFile());
     writeFileSync(stateFile(".json.gz"), gzipSync(written("1")));
     const run = await begin();
-    await run.add(batch("2"));
+    await run.add(() => batch("2"));
     await run.end(update);
     assert.match(gunzipSync(readFileSync(stateFile(".json.gz"))).toString(), /T::2/);
     assert.ok(readdirSync(at("history", "p", "app")).every((name) => name.endsWith(".json.gz")));
