@@ -238,7 +238,7 @@ export class Engine {
         if (ran) ran = { ...ran, code: ran.code || 1, stderr: `${ran.stderr.trimEnd()}\n${why}\n` };
       });
     }
-    return ran;
+    return { ...ran, stderr: ran.stderr.replace(loggedIn, "") };
   }
 
   /** Tries once more when all that stood in the way were locks of runs that are known to be no more. */
@@ -282,6 +282,9 @@ export const forgetPending = [
   "--target",
   "**::nothing",
 ];
+
+/** What the engine's client of Pulumi Cloud says of the token that opens the run's own service. */
+const loggedIn = /^Logging in using access token from PULUMI_ACCESS_TOKEN\n/m;
 
 const policies = ["--policy-pack", join(repository, "policies")];
 

@@ -9,13 +9,12 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { gunzipSync } from "node:zlib";
 import type { Update } from "../backends/checkpoint.ts";
+import { changesIn, described, nothingYet, owner, plain } from "./cloud.ts";
 import { Locked } from "./lock.ts";
 import { Journaled, standing, type Place } from "./journaled.ts";
 import type { Batch } from "./notebook.ts";
 import type { Typed } from "./replay.ts";
 
-/** What a self-managed backend calls the owner of its stacks. */
-const owner = "organization";
 /** How long the engine gathers entries before it sends them: everything waits for the answer, and nothing is far away. */
 const gatherMs = 4;
 /** The version of pulumi whose client and journal are answered here. */
@@ -23,6 +22,7 @@ const made = "3.259.0";
 /** Batches of events on their way at once (pkg/backend/httpstate/state.go), and as many that came before. */
 const eventBatches = 6;
 
+const othersStack = new RegExp(`^/api/stacks/${owner}/([^/]+)/([^/]+)(/export)?$`);
 interface Asked {
   method: string;
   /** Below the stack's own address; undefined when it is about something else. */
@@ -176,7 +176,15 @@ export class JournalService {
     throw new Refused(404, `nothing is known of ${asked.method} ${about}`);
   }
 
-  #about({ path, method }: Asked): unknown {
+  async #about({ path, method }: Asked): Promise<unknown> {
+    const [, project, stack, what] = othersStack.exec(path) ?? [];
+    if (method === "GET" && project !== undefined && stack !== undefined) {
+      // What a program refers to with a StackReference.
+      const other = { ...this.#place, project, stack };
+      const found = await standing(other);
+      if (!found) throw new Refused(404, `there is no stack ${project}/${stack}`);
+      return what ? (found.typed ?? nothingYet) : described(other);
+    }
     if (path === "/api/capabilities") return { capabilities: [] };
     if (path === "/api/user")
       return { id: owner, githubLogin: owner, name: owner, organizations: [{ githubLogin: owner }] };
@@ -188,20 +196,12 @@ export class JournalService {
   async #stack(): Promise<unknown> {
     const { project, stack } = this.#place;
     if (!this.#run && !(await standing(this.#place))) throw new Refused(404, `there is no stack ${project}/${stack}`);
-    return {
-      id: stack,
-      orgName: owner,
-      projectName: project,
-      stackName: stack,
-      activeUpdate: "",
-      tags: {},
-      version: 0,
-    };
+    return described(this.#place);
   }
 
   async #export(): Promise<Typed> {
     const typed = this.#run ? this.#run.typed : (await standing(this.#place))?.typed;
-    return typed ?? { version: 3, deployment: { manifest: { time: "0001-01-01T00:00:00Z", magic: "", version: "" } } };
+    return typed ?? nothingYet;
   }
 
   async #start({ journalVersion = 0 }: { journalVersion?: number }, cli: string): Promise<unknown> {
@@ -223,21 +223,6 @@ export class JournalService {
     if (this.#events.length > eventBatches) this.#events.shift();
     return {};
   }
-}
-
-/** How many resources changed, as the end of the events says it. */
-function changesIn(batches: readonly Batch[]): Record<string, number> | undefined {
-  interface Sent {
-    events: { summaryEvent?: { resourceChanges?: Record<string, number> } }[];
-  }
-  const events = batches.flatMap((bytes) => (JSON.parse(bytes().toString("utf8")) as Sent).events);
-  return events.map(({ summaryEvent }) => summaryEvent?.resourceChanges).findLast((changes) => changes !== undefined);
-}
-
-/** A value of the configuration as files hold it; one that is secret is encrypted. */
-function plain({ string, secret, object }: { string: string; secret: boolean; object: boolean }): unknown {
-  if (object) return JSON.parse(string);
-  return secret ? { secure: string } : string;
 }
 
 function seconds(): number {

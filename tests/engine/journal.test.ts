@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pulumi } from "../../sandbox/stack.ts";
 import { waitFor } from "../../sandbox/servers/wait.ts";
 import { withEnvironment } from "../matrix/processes.ts";
+import { makeStack } from "../support/backends.ts";
 import { Typist, type Typed } from "../support/type.ts";
 import { World } from "../support/world.ts";
 
@@ -88,6 +89,21 @@ describe("a run's journal on the real engine", function () {
       ["update succeeded", "update succeeded", "update succeeded"],
     );
     assert.ok((updates[1]?.resourceChanges?.["update"] ?? 0) > 0, stdout);
+  });
+
+  it("hides no other stack: a program may refer to it by its full name", async () => {
+    const config = { "secret-rotation:reads": "organization/secret-rotation/sandbox" };
+    const file = await makeStack(join(world.dir, "reader"), "reader", config, world.sandbox.env);
+    const env = { PULUMI_STACK: "reader", PULUMI_OPTION_CONFIG_FILE: file };
+    const ran = await world.up({ program: "reader", env });
+    assert.deepEqual([ran.code, ran.errors], [0, []], ran.output);
+    const own = { env: { ...world.sandbox.env, ...env }, cwd: world.cwd("reader") };
+    const { stdout } = await pulumi(["stack", "output", "names", "--json"], own);
+    assert.deepEqual((JSON.parse(stdout) as string[]).sort(), ["CRON_SECRET", "JWT_SECRET"]);
+    writeFileSync(file, readFileSync(file, "utf8").replace("secret-rotation/sandbox", "secret-rotation/nowhere"));
+    const none = await world.up({ program: "reader", env });
+    assert.notEqual(none.code, 0);
+    assert.match(none.errors.join("\n"), /unknown stack "organization\/secret-rotation\/nowhere"/);
   });
 
   it("is gone on from when engine and command die, and what they did is known before that", async () => {

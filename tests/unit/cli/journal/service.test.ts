@@ -108,7 +108,28 @@ describe("what answers the engine in place of Pulumi Cloud", () => {
     service = first;
   });
 
-  it("refuses what it does not know, other stacks, and an engine without a journal", async () => {
+  it("tells of other stacks in the same backend what a reference to them asks for, and lets nobody write there", async () => {
+    mkdirSync(join(dir, ".pulumi", "stacks", "q"));
+    const latest = { resources: [{ urn: "urn:pulumi:x::q::pulumi:pulumi:Stack::q-x", outputs: { port: 1 } }] };
+    writeFileSync(
+      join(dir, ".pulumi", "stacks", "q", "x.json"),
+      JSON.stringify({ version: 3, checkpoint: { latest } }),
+    );
+    writeFileSync(join(dir, ".pulumi", "stacks", "q", "new.json"), JSON.stringify({ version: 3, checkpoint: {} }));
+    const other = "/api/stacks/organization/q/x";
+    const { projectName, stackName } = (await ask("GET", other)).body;
+    assert.deepEqual([projectName, stackName], ["q", "x"]);
+    assert.deepEqual((await ask("GET", `${other}/export`)).body["deployment"], latest);
+    assert.equal((await ask("GET", "/api/stacks/organization/q/new/export")).status, 200);
+    for (const [method, path] of [
+      ["GET", "/api/stacks/organization/q/none"],
+      ["GET", "/api/stacks/organization/q/..%2Fp%2Fapp"],
+      ["POST", `${other}/update`],
+      ["DELETE", other],
+    ] as const)
+      assert.equal((await ask(method, path, method === "POST" ? {} : undefined)).status, 404, `${method} ${path}`);
+  });
+  it("refuses what it does not know, and an engine without a journal", async () => {
     assert.equal((await ask("GET", "/api/stacks/organization/p/other/export")).status, 404);
     assert.equal((await ask("PATCH", `${own}/update/update/checkpoint`, {})).status, 404);
     assert.equal((await ask("PATCH", `${own}/update/update/journalentries`, { entries: [] })).status, 409);
