@@ -264,37 +264,33 @@ export class World {
   }
 }
 
-function stepsOf(events: string): Step[] {
-  return events
-    .split("\n")
-    .filter((line) => line.includes('"resourcePreEvent"'))
-    .flatMap((line) => {
-      const { resourcePreEvent } = JSON.parse(line) as { resourcePreEvent?: { metadata: { op: string; urn: string } } };
-      return resourcePreEvent ? [resourcePreEvent.metadata] : [];
-    })
+/** Events of one kind, as the engine wrote them; the last line of an engine that was killed may be half a one. */
+function eventsOf<T>(log: string, kind: string): T[] {
+  const lines = log.split("\n");
+  const whole = log.endsWith("\n") ? lines : lines.slice(0, -1);
+  return whole.flatMap((line) => {
+    const event = line.includes(`"${kind}"`) ? (JSON.parse(line) as Record<string, T>)[kind] : undefined;
+    return event ? [event] : [];
+  });
+}
+
+function stepsOf(log: string): Step[] {
+  return eventsOf<{ metadata: { op: string; urn: string } }>(log, "resourcePreEvent")
+    .map(({ metadata }) => metadata)
     .filter(({ op }) => !silent.has(op))
     .map(({ op, urn }) => ({ op, urn, name: urn.split("::").slice(3).join("::") }));
 }
 
-function errorsOf(events: string): string[] {
-  return events
-    .split("\n")
-    .filter((line) => line.includes('"diagnosticEvent"'))
-    .flatMap((line) => {
-      const { diagnosticEvent: said } = JSON.parse(line) as { diagnosticEvent?: { severity: string; message: string } };
-      return said?.severity === "error" ? [said.message.replaceAll(/<\{%.*?%\}>/g, "").trim()] : [];
-    })
+function errorsOf(log: string): string[] {
+  return eventsOf<{ severity: string; message: string }>(log, "diagnosticEvent")
+    .flatMap(({ severity, message }) => (severity === "error" ? [message.replaceAll(/<\{%.*?%\}>/g, "").trim()] : []))
     .filter((message) => !/^(update|preview) failed$/.test(message));
 }
 
-function violationsOf(events: string): string[] {
-  const said = events.split("\n").flatMap((line) => {
-    if (!line.includes('"policyEvent"')) return [];
-    const { policyEvent: event } = JSON.parse(line) as {
-      policyEvent?: { enforcementLevel: string; resourceUrn: string; message: string };
-    };
-    return event?.enforcementLevel === "mandatory" ? [`${event.resourceUrn}: ${event.message}`] : [];
-  });
+function violationsOf(log: string): string[] {
+  const said = eventsOf<{ enforcementLevel: string; resourceUrn: string; message: string }>(log, "policyEvent")
+    .filter(({ enforcementLevel }) => enforcementLevel === "mandatory")
+    .map(({ resourceUrn, message }) => `${resourceUrn}: ${message}`);
   return [...new Set(said)];
 }
 
