@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openStore } from "../cli/backends/store.ts";
 import { remember } from "../cli/due-index.ts";
-import { forStack } from "../cli/engine.ts";
+import { forStack } from "../cli/pulumi.ts";
 import { rememberedPorts } from "../sandbox/servers/ports.ts";
 import { startPostgres } from "../sandbox/servers/postgres.ts";
 import { repository } from "../sandbox/stack.ts";

@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
 import { backendFolder, mendMetadata } from "./backends/files.ts";
 import { openStore } from "./backends/store.ts";
-import { pulumi, type Ran, type RunOptions } from "./pulumi.ts";
+import { eventIn, type EngineEvent } from "./events.ts";
+import { forStack, pulumi, type Ran, type RunOptions } from "./pulumi.ts";
 import { locksIn, takeAwayDead, type AskElsewhere } from "./locks.ts";
 import { JournalService } from "./journal/service.ts";
 import { placeOf, readStateFile } from "./state-file.ts";
@@ -24,23 +25,6 @@ export interface State {
   resources: StateResource[];
   /** URNs of steps that a killed run left open. */
   pending: string[];
-}
-
-/** One event of the engine's stream, as `pulumi up --json` writes it. */
-export interface EngineEvent {
-  resourcePreEvent?: { metadata: EventStep };
-  resOutputsEvent?: { metadata: EventStep };
-  resOpFailedEvent?: { metadata: EventStep };
-  diagnosticEvent?: { urn?: string; message: string; severity: string };
-  policyEvent?: { message: string; resourceUrn?: string; policyName: string; enforcementLevel: string };
-  summaryEvent?: { durationSeconds: number; resourceChanges?: Record<string, number> };
-}
-
-export interface EventStep {
-  op: string;
-  urn: string;
-  type: string;
-  new?: { outputs?: Record<string, unknown> } | null;
 }
 
 export class Engine {
@@ -189,13 +173,9 @@ export class Engine {
     await this.#journaled(["preview", "--json", ...policies, ...targetArguments(targets)], {
       env: { PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "true" },
       onLine: (line) => {
-        try {
-          const { policyEvent: event } = JSON.parse(line) as EngineEvent;
-          if (event?.enforcementLevel === "mandatory")
-            found.add(`${event.policyName}: ${event.message.trim().split("\n").pop()?.trim() ?? ""}`);
-        } catch {
-          // A line that is no event is a notice of the CLI's own.
-        }
+        const refusal = eventIn(line)?.policyEvent;
+        if (refusal?.enforcementLevel === "mandatory")
+          found.add(`${refusal.policyName}: ${refusal.message.trim().split("\n").pop()?.trim() ?? ""}`);
       },
     });
     return [...found];
@@ -207,11 +187,8 @@ export class Engine {
     const ran = await this.#unlocked(() =>
       this.#journaled(args, {
         onLine: (line) => {
-          try {
-            onEvent(JSON.parse(line) as EngineEvent);
-          } catch {
-            // A line that is no event is a notice of the CLI's own.
-          }
+          const event = eventIn(line);
+          if (event) onEvent(event);
         },
       }),
     );
@@ -254,19 +231,6 @@ export class Engine {
     if (!store) await this.#ask(["cancel", "--yes"]);
     return attempt();
   }
-}
-
-/**
- * An environment in which pulumi works on another stack. Where PULUMI_OPTION_CONFIG_FILE names one stack's file, that of
- * the other is `Pulumi.<stack>.yaml` beside it.
- */
-export function forStack<T extends NodeJS.ProcessEnv>(env: T, stack: string): T {
-  const file = env["PULUMI_OPTION_CONFIG_FILE"];
-  return {
-    ...env,
-    PULUMI_STACK: stack,
-    ...(file ? { PULUMI_OPTION_CONFIG_FILE: join(dirname(file), `Pulumi.${stack}.yaml`) } : {}),
-  };
 }
 
 /**

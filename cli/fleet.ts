@@ -5,10 +5,11 @@ import { atOneMoment, openStore } from "./backends/store.ts";
 import { columns, painter } from "./columns.ts";
 import { exits, Failure, UsageError, type Call, type Exit } from "./command.ts";
 import { nothingDue } from "./due-index.ts";
-import { Engine, forStack, type State } from "./engine.ts";
+import { Engine, type State } from "./engine.ts";
 import { readInventory, type Row } from "./inventory.ts";
 import { resolve } from "./names.ts";
 import type { Outcome } from "./progress.ts";
+import { forStack } from "./pulumi.ts";
 import { readStateFile } from "./state-file.ts";
 
 /** What became of one stack. */

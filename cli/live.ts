@@ -1,6 +1,6 @@
 // Shows where a run stands while it goes on: one line that is rewritten on a terminal, plain lines now and then elsewhere.
 import type { Io } from "./command.ts";
-import type { EngineEvent } from "./engine.ts";
+import type { EngineEvent } from "./events.ts";
 import { Standing } from "./standing.ts";
 
 const eraseLine = "\r\u001b[2K";

@@ -1,6 +1,6 @@
 // The engine's events as plain lines a person can follow: one when something begins that takes a while or has an
 // effect, and every warning and error as it was said. The engine replaces secrets before it writes an event.
-import type { EngineEvent, EventStep } from "./engine.ts";
+import type { EngineEvent, EventStep } from "./events.ts";
 import { destinationOf, nameOf, secretOf } from "./inventory.ts";
 
 /** What the engine says of a policy that it cut off because a step had failed elsewhere: no cause of anything. */

@@ -1,5 +1,6 @@
 // The `pulumi` program as a child process.
 import { spawn } from "node:child_process";
+import { dirname, join } from "node:path";
 import { UsageError } from "./command.ts";
 
 export interface Ran {
@@ -64,4 +65,17 @@ export function pulumi(
       resolve({ ...ran, code: code ?? 1 });
     });
   });
+}
+
+/**
+ * An environment in which pulumi works on another stack. Where PULUMI_OPTION_CONFIG_FILE names one stack's file, that of
+ * the other is `Pulumi.<stack>.yaml` beside it.
+ */
+export function forStack<T extends NodeJS.ProcessEnv>(env: T, stack: string): T {
+  const file = env["PULUMI_OPTION_CONFIG_FILE"];
+  return {
+    ...env,
+    PULUMI_STACK: stack,
+    ...(file ? { PULUMI_OPTION_CONFIG_FILE: join(dirname(file), `Pulumi.${stack}.yaml`) } : {}),
+  };
 }

@@ -1,5 +1,5 @@
 // Where a run stands, from the engine's events: phase, secrets done and waiting, what it waits for, time left.
-import type { EngineEvent, EventStep } from "./engine.ts";
+import type { EngineEvent, EventStep } from "./events.ts";
 import { destinationOf, nameOf, secretOf } from "./inventory.ts";
 import { about, callsByRollout } from "./limits.ts";
 

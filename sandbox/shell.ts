@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { forStack } from "../cli/engine.ts";
+import { forStack } from "../cli/pulumi.ts";
 import { connectOrStart } from "./client.ts";
 import { chosenDir } from "./daemon-file.ts";
 import { applications, environmentFile, shellQuote, stackName } from "./environment.ts";

@@ -4,7 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { forStack } from "../cli/engine.ts";
+import { forStack } from "../cli/pulumi.ts";
 import { stackName, type ApplicationName } from "./environment.ts";
 import { sandboxSecrets } from "./secrets.ts";
 import { writePrivate } from "./servers/wait.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { EngineEvent } from "../../../cli/engine.ts";
+import type { EngineEvent } from "../../../cli/events.ts";
 import { live, screen } from "../../../cli/live.ts";
 import { Standing } from "../../../cli/standing.ts";
 
