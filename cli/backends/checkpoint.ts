@@ -1,6 +1,6 @@
 // A stack's state in a self-managed backend, as Pulumi lays it out (github.com/pulumi/pulumi pkg/backend/diy/state.go).
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import type { Deployment, Typed } from "../journal/replay.ts";
+import type { Deployment, Typed } from "../journal/entries.ts";
 import type { Store } from "./store.ts";
 
 interface Packing {

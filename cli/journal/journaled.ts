@@ -7,7 +7,8 @@ import { readCheckpoint, writeCheckpoint, writeHistory, type Checkpoint, type Up
 import type { Store } from "../backends/store.ts";
 import { lock } from "./lock.ts";
 import { hashOf, journalFolder, left, Notebook, type Batch } from "./notebook.ts";
-import { replay, type Typed } from "./replay.ts";
+import type { Typed } from "./entries.ts";
+import { replay } from "./replay.ts";
 
 export interface Place {
   store: Store;

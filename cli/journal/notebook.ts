@@ -2,7 +2,7 @@
 // for each batch of entries. It is there while a run lasts, and after one that died.
 import { createHash, randomUUID } from "node:crypto";
 import type { Store } from "../backends/store.ts";
-import type { Entry } from "./replay.ts";
+import type { Entry } from "./entries.ts";
 
 interface Head {
   version: 1;

@@ -13,7 +13,7 @@ import { changesIn, described, nothingYet, owner, plain } from "./cloud.ts";
 import { Locked } from "./lock.ts";
 import { Journaled, standing, type Place } from "./journaled.ts";
 import type { Batch } from "./notebook.ts";
-import type { Typed } from "./replay.ts";
+import type { Typed } from "./entries.ts";
 
 /** How long the engine gathers entries before it sends them: everything waits for the answer, and nothing is far away. */
 const gatherMs = 4;

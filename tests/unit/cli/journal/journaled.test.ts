@@ -9,7 +9,7 @@ import type { Update } from "../../../../cli/backends/checkpoint.ts";
 import type { Store } from "../../../../cli/backends/store.ts";
 import { Journaled, standing, type Place } from "../../../../cli/journal/journaled.ts";
 import { Locked } from "../../../../cli/journal/lock.ts";
-import { kinds } from "../../../../cli/journal/replay.ts";
+import { kinds } from "../../../../cli/journal/entries.ts";
 import { isLocked, readState } from "../../../../cli/state-file.ts";
 
 const update: Update = {

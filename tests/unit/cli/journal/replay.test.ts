@@ -1,7 +1,8 @@
 // The state that a journal leads to, entry by entry.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { kinds, replay, type Entry, type Resource, type Typed } from "../../../../cli/journal/replay.ts";
+import { kinds, type Entry, type Resource, type Typed } from "../../../../cli/journal/entries.ts";
+import { replay } from "../../../../cli/journal/replay.ts";
 
 const now = new Date("2027-03-01T03:00:00Z");
 const stack = "urn:pulumi:app::rotation::pulumi:pulumi:Stack::rotation-app";

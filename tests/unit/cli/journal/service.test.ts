@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { fileStore } from "../../../../cli/backends/files.ts";
-import { kinds } from "../../../../cli/journal/replay.ts";
+import { kinds } from "../../../../cli/journal/entries.ts";
 import { JournalService } from "../../../../cli/journal/service.ts";
 
 interface Answer {
