@@ -1,7 +1,7 @@
 // The state that a journal leads to. Pulumi's engine says what it begins and what came of it, one entry each, and leaves it
 // to whoever keeps them to put the state together; pkg/backend/journal.go of github.com/pulumi/pulumi has how they are meant.
 import { createHash } from "node:crypto";
-import { kinds, type Deployment, type Entry, type Operation, type Resource, type Typed } from "./entries.ts";
+import { kinds, type Deployment, type Entry, type Resource, type Typed } from "./entries.ts";
 
 /** What readers of a state have to understand, by what its resources have (pkg/resource/stack/deployment.go). */
 const features = {
