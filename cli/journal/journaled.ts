@@ -5,9 +5,9 @@
 // journal and state, all of them in the stack's own backend and in Pulumi's own layout.
 import { readCheckpoint, writeCheckpoint, writeHistory, type Checkpoint, type Update } from "../backends/checkpoint.ts";
 import type { Store } from "../backends/store.ts";
+import type { Typed } from "./entries.ts";
 import { lock } from "./lock.ts";
 import { hashOf, journalFolder, left, Notebook, type Batch } from "./notebook.ts";
-import type { Typed } from "./entries.ts";
 import { replay } from "./replay.ts";
 
 export interface Place {
