@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { randomInt } from "node:crypto";
 import { identityOf } from "./identity.ts";
 import { writePrivate } from "./wait.ts";
@@ -55,6 +56,15 @@ export async function freePort(except: ReadonlySet<number> = new Set()): Promise
   throw new Error(`no free port was found between ${lowest} and ${highest} on 127.0.0.1`);
 }
 
+/** The same, within 2 s: whoever had it may be about to end, or only have looked whether it is free. */
+async function becomesFree(port: number): Promise<boolean> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    if (await isFree(port)) return true;
+    await setTimeout(100);
+  }
+  return isFree(port);
+}
+
 /**
  * The ports of a sandbox by name, from `<dir>/ports.json`; new names get a free one and are remembered.
  * @throws when a remembered port is in use by another program
@@ -68,7 +78,7 @@ export async function rememberedPorts<Name extends string>(
   const ports: Record<string, number> = {};
   for (const name of names) {
     const port = known[name];
-    if (port !== undefined && !(await isFree(port))) {
+    if (port !== undefined && !(await becomesFree(port))) {
       throw new Error(
         `Port ${port}, which this sandbox uses for ${name}, is taken by another program. ` +
           `Stop that program; or begin anew with: npm run stop && rm -rf ${dir}`,
