@@ -12,6 +12,7 @@ import { startPostgres } from "../sandbox/servers/postgres.ts";
 import { repository } from "../sandbox/stack.ts";
 import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
 import { bucket, table } from "../tests/support/backends.ts";
+import { cli } from "./support/fleet.ts";
 import { measure } from "./support/measure.ts";
 import { markdown, publish } from "./support/tables.ts";
 import { BenchWorld } from "./support/world.ts";
@@ -92,7 +93,7 @@ try {
   }
   const before = await place.written();
   for (let run = 1; run <= 5; run++) {
-    const command = [join(repository, "bootstrap.mjs"), "cli/main.ts", "run", "--all-parts"];
+    const command = [...cli, "run", "--all-parts"];
     const ran = await measure(process.execPath, [...command, "--stack", "many", "--json"], { env, cwd: repository });
     if (ran.code !== 0) throw new Error(ran.stderr.slice(-2000));
     const { stacks } = JSON.parse(ran.stdout) as { stacks: { what: string }[] };

@@ -20,6 +20,7 @@ import { sealBox, sodiumReady } from "../sandbox/simulators/sealed-box.ts";
 import { repository } from "../sandbox/stack.ts";
 import { ensureToolchain } from "../sandbox/toolchain/toolchain.ts";
 import { call } from "./support/call.ts";
+import { cli } from "./support/fleet.ts";
 import { measure, type Measured } from "./support/measure.ts";
 import { markdown, publish } from "./support/tables.ts";
 
@@ -77,20 +78,16 @@ async function bare(pauseMs = 0): Promise<void> {
 }
 
 async function rotate(now: string): Promise<Measured> {
-  const ran = await measure(
-    process.execPath,
-    [join(repository, "bootstrap.mjs"), "cli/main.ts", "run", "--full", "--stack", "many"],
-    {
-      cwd: repository,
-      env: {
-        ...process.env,
-        ...env,
-        ...{ PULUMI_OPTION_CWD: program, PULUMI_OPTION_CONFIG_FILE: join(dir, "Pulumi.many.yaml") },
-        // Long enough for the longest wait that a vendor asks for.
-        ...{ ROTATION_NOW: now, SANDBOX_NOW: now, ROTATION_PATIENCE_SECONDS: "3600" },
-      },
+  const ran = await measure(process.execPath, [...cli, "run", "--full", "--stack", "many"], {
+    cwd: repository,
+    env: {
+      ...process.env,
+      ...env,
+      ...{ PULUMI_OPTION_CWD: program, PULUMI_OPTION_CONFIG_FILE: join(dir, "Pulumi.many.yaml") },
+      // Long enough for the longest wait that a vendor asks for.
+      ...{ ROTATION_NOW: now, SANDBOX_NOW: now, ROTATION_PATIENCE_SECONDS: "3600" },
     },
-  );
+  });
   if (ran.code !== 0) throw new Error(ran.stderr.slice(-3000));
   return ran;
 }

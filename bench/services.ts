@@ -21,6 +21,7 @@ import { sealBox, sodiumReady } from "../sandbox/simulators/sealed-box.ts";
 import { repository } from "../sandbox/stack.ts";
 import { ensureKubernetes } from "../sandbox/toolchain/kubernetes.ts";
 import { call } from "./support/call.ts";
+import { cli } from "./support/fleet.ts";
 import { measure, memoryOf, type Measured } from "./support/measure.ts";
 import { markdown, publish } from "./support/tables.ts";
 import { BenchWorld } from "./support/world.ts";
@@ -157,28 +158,21 @@ async function makeStacks(world: BenchWorld, vendors: Vendors): Promise<void> {
 
 async function rotate(world: BenchWorld, vendors: Vendors, kubernetes: Kubernetes): Promise<Measured> {
   const [first] = services;
-  const ran = await measure(
-    process.execPath,
-    [
-      ...[join(repository, "bootstrap.mjs"), "cli/main.ts"],
-      ...["run", "--full", "--stacks", join(world.dir, "stacks.txt")],
-    ],
-    {
-      cwd: repository,
-      env: {
-        ...process.env,
-        ...world.env,
-        ...vendors.env,
-        KUBECONFIG: kubernetes.kubeconfig,
-        ...(kubernetes.context ? { ROTATION_KUBE_CONTEXT: kubernetes.context } : {}),
-        PULUMI_OPTION_CWD: join(repository, "bench", "programs", "service"),
-        PULUMI_OPTION_CONFIG_FILE: join(world.dir, `Pulumi.${first?.name}.yaml`),
-        ...{ ROTATION_NOW: world.now, SANDBOX_NOW: world.now },
-        // As long as the longest wait that a vendor asks for.
-        ROTATION_PATIENCE_SECONDS: "3600",
-      },
+  const ran = await measure(process.execPath, [...cli, "run", "--full", "--stacks", join(world.dir, "stacks.txt")], {
+    cwd: repository,
+    env: {
+      ...process.env,
+      ...world.env,
+      ...vendors.env,
+      KUBECONFIG: kubernetes.kubeconfig,
+      ...(kubernetes.context ? { ROTATION_KUBE_CONTEXT: kubernetes.context } : {}),
+      PULUMI_OPTION_CWD: join(repository, "bench", "programs", "service"),
+      PULUMI_OPTION_CONFIG_FILE: join(world.dir, `Pulumi.${first?.name}.yaml`),
+      ...{ ROTATION_NOW: world.now, SANDBOX_NOW: world.now },
+      // As long as the longest wait that a vendor asks for.
+      ROTATION_PATIENCE_SECONDS: "3600",
     },
-  );
+  });
   if (ran.code !== 0) throw new Error(ran.stderr.slice(-3000) || ran.stdout.slice(-3000));
   return ran;
 }

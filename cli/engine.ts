@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Failure, UsageError } from "./command.ts";
 import { backendFolder, mendMetadata } from "./backends/files.ts";
 import { openStore } from "./backends/store.ts";
-import { eventIn, type EngineEvent } from "./events.ts";
+import { eventsTo, type EngineEvent } from "./events.ts";
 import { forStack, pulumi, type Ran, type RunOptions } from "./pulumi.ts";
 import { locksIn, takeAwayDead, type AskElsewhere } from "./locks.ts";
 import { JournalService } from "./journal/service.ts";
@@ -172,11 +172,10 @@ export class Engine {
     const found = new Set<string>();
     await this.#journaled(["preview", "--json", ...policies, ...targetArguments(targets)], {
       env: { PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "true" },
-      onLine: (line) => {
-        const refusal = eventIn(line)?.policyEvent;
-        if (refusal?.enforcementLevel === "mandatory")
-          found.add(`${refusal.policyName}: ${refusal.message.trim().split("\n").pop()?.trim() ?? ""}`);
-      },
+      onLine: eventsTo(({ policyEvent: event }) => {
+        if (event?.enforcementLevel === "mandatory")
+          found.add(`${event.policyName}: ${event.message.trim().split("\n").pop()?.trim() ?? ""}`);
+      }),
     });
     return [...found];
   }
@@ -184,14 +183,7 @@ export class Engine {
   /** `pulumi up` with the policy pack; the engine's events come as they happen. */
   async up(targets: string[], onEvent: (event: EngineEvent) => void): Promise<Ran> {
     const args = ["up", "--yes", "--skip-preview", "--json", ...policies, ...targetArguments(targets)];
-    const ran = await this.#unlocked(() =>
-      this.#journaled(args, {
-        onLine: (line) => {
-          const event = eventIn(line);
-          if (event) onEvent(event);
-        },
-      }),
-    );
+    const ran = await this.#unlocked(() => this.#journaled(args, { onLine: eventsTo(onEvent) }));
     if (ran.code === 0 && /pending operations from previous/.test(ran.stdout + ran.stderr))
       await this.run(forgetPending);
     return ran;

@@ -17,11 +17,16 @@ export interface EventStep {
   new?: { outputs?: Record<string, unknown> } | null;
 }
 
-/** @returns undefined for a line that is no event: a notice of the CLI's own */
-export function eventIn(line: string): EngineEvent | undefined {
-  try {
-    return JSON.parse(line) as EngineEvent;
-  } catch {
-    return undefined;
-  }
+/**
+ * Takes the lines of the stream and hands on what are events. A line that is none is a notice of the CLI's own; and a run
+ * does not end because somebody who looks on stumbles.
+ */
+export function eventsTo(take: (event: EngineEvent) => void): (line: string) => void {
+  return (line) => {
+    try {
+      take(JSON.parse(line) as EngineEvent);
+    } catch {
+      // As above.
+    }
+  };
 }

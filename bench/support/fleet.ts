@@ -5,7 +5,8 @@ import { measure, type Measured } from "./measure.ts";
 import type { BenchWorld } from "./world.ts";
 
 const program = join(repository, "bench", "programs", "many");
-const cli = [join(repository, "bootstrap.mjs"), "cli/main.ts"];
+/** `rotate`, as people start it: arguments of Node. */
+export const cli = [join(repository, "bootstrap.mjs"), "cli/main.ts"];
 
 export class Fleet {
   readonly #world: BenchWorld;

@@ -1,7 +1,7 @@
 // Shapes of Pulumi Cloud's API (github.com/pulumi/pulumi sdk/go/common/apitype): what the service says and hears in them.
+import type { Typed } from "./entries.ts";
 import type { Place } from "./journaled.ts";
 import type { Batch } from "./notebook.ts";
-import type { Typed } from "./entries.ts";
 
 /** What a self-managed backend calls the owner of its stacks. */
 export const owner = "organization";

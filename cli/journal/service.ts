@@ -13,7 +13,6 @@ import { changesIn, described, nothingYet, owner, plain } from "./cloud.ts";
 import { Locked } from "./lock.ts";
 import { Journaled, standing, type Place } from "./journaled.ts";
 import type { Batch } from "./notebook.ts";
-import type { Typed } from "./entries.ts";
 
 /** How long the engine gathers entries before it sends them: everything waits for the answer, and nothing is far away. */
 const gatherMs = 4;
@@ -22,7 +21,9 @@ const made = "3.259.0";
 /** Batches of events on their way at once (pkg/backend/httpstate/state.go), and as many that came before. */
 const eventBatches = 6;
 
-const othersStack = new RegExp(`^/api/stacks/${owner}/([^/]+)/([^/]+)(/export)?$`);
+/** A stack that is asked about, or its state. */
+const aboutStack = new RegExp(`^/api/stacks/${owner}/([^/]+)/([^/]+)(/export)?$`);
+
 interface Asked {
   method: string;
   /** Below the stack's own address; undefined when it is about something else. */
@@ -154,9 +155,10 @@ export class JournalService {
     const { about, bytes } = asked;
     const body = <T>(): T => JSON.parse(bytes().toString("utf8")) as T;
     const [, kind = "", id, what] = /^\/(update|preview)(?:\/(\w+)(?:\/([\w/]+))?)?$/.exec(about ?? "") ?? [];
+    const [, project, stack, state] = aboutStack.exec(asked.path) ?? [];
+    if (asked.method === "GET" && project !== undefined && stack !== undefined)
+      return this.#read({ ...this.#place, project, stack }, state !== undefined);
     if (about === undefined) return this.#about(asked);
-    if (about === "") return this.#stack();
-    if (about === "/export") return this.#export();
     if (asked.method === "PATCH" && about === "/tags") return {};
     if (kind !== "" && id === undefined) {
       this.#begun = body<Begun>();
@@ -176,32 +178,22 @@ export class JournalService {
     throw new Refused(404, `nothing is known of ${asked.method} ${about}`);
   }
 
-  async #about({ path, method }: Asked): Promise<unknown> {
-    const [, project, stack, what] = othersStack.exec(path) ?? [];
-    if (method === "GET" && project !== undefined && stack !== undefined) {
-      // What a program refers to with a StackReference.
-      const other = { ...this.#place, project, stack };
-      const found = await standing(other);
-      if (!found) throw new Refused(404, `there is no stack ${project}/${stack}`);
-      return what ? (found.typed ?? nothingYet) : described(other);
-    }
+  /** A stack, or its state: the run's own, as it was when the run began, or one that a program refers to. */
+  async #read(place: Place, state: boolean): Promise<unknown> {
+    const { project, stack } = place;
+    const own = project === this.#place.project && stack === this.#place.stack;
+    const found = (own ? this.#run : undefined) ?? (await standing(place));
+    if (!found) throw new Refused(404, `there is no stack ${project}/${stack}`);
+    return state ? (found.typed ?? nothingYet) : described(place);
+  }
+
+  #about({ path, method }: Asked): unknown {
     if (path === "/api/capabilities") return { capabilities: [] };
     if (path === "/api/user")
       return { id: owner, githubLogin: owner, name: owner, organizations: [{ githubLogin: owner }] };
     if (path === "/api/user/organizations/default") return { GitHubLogin: owner };
     if (method === "HEAD" && path === `/api/stacks/${owner}/${this.#place.project}`) return {};
     throw new Refused(404, `nothing is known of ${method} ${path}`);
-  }
-
-  async #stack(): Promise<unknown> {
-    const { project, stack } = this.#place;
-    if (!this.#run && !(await standing(this.#place))) throw new Refused(404, `there is no stack ${project}/${stack}`);
-    return described(this.#place);
-  }
-
-  async #export(): Promise<Typed> {
-    const typed = this.#run ? this.#run.typed : (await standing(this.#place))?.typed;
-    return typed ?? nothingYet;
   }
 
   async #start({ journalVersion = 0 }: { journalVersion?: number }, cli: string): Promise<unknown> {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { InventoryRow } from "../../components/application.ts";
 import { fileStore } from "../../cli/backends/files.ts";
+import type { EngineEvent } from "../../cli/events.ts";
 import { JournalService } from "../../cli/journal/service.ts";
 import { Sandbox } from "../../sandbox/sandbox.ts";
 import { configFile, ensureStack, pulumi, repository, type Ran } from "../../sandbox/stack.ts";
@@ -265,32 +266,32 @@ export class World {
 }
 
 /** Events of one kind, as the engine wrote them; the last line of an engine that was killed may be half a one. */
-function eventsOf<T>(log: string, kind: string): T[] {
+function eventsOf<Kind extends keyof EngineEvent>(log: string, kind: Kind): NonNullable<EngineEvent[Kind]>[] {
   const lines = log.split("\n");
   const whole = log.endsWith("\n") ? lines : lines.slice(0, -1);
   return whole.flatMap((line) => {
-    const event = line.includes(`"${kind}"`) ? (JSON.parse(line) as Record<string, T>)[kind] : undefined;
+    const event = line.includes(`"${kind}"`) ? (JSON.parse(line) as EngineEvent)[kind] : undefined;
     return event ? [event] : [];
   });
 }
 
 function stepsOf(log: string): Step[] {
-  return eventsOf<{ metadata: { op: string; urn: string } }>(log, "resourcePreEvent")
+  return eventsOf(log, "resourcePreEvent")
     .map(({ metadata }) => metadata)
     .filter(({ op }) => !silent.has(op))
     .map(({ op, urn }) => ({ op, urn, name: urn.split("::").slice(3).join("::") }));
 }
 
 function errorsOf(log: string): string[] {
-  return eventsOf<{ severity: string; message: string }>(log, "diagnosticEvent")
+  return eventsOf(log, "diagnosticEvent")
     .flatMap(({ severity, message }) => (severity === "error" ? [message.replaceAll(/<\{%.*?%\}>/g, "").trim()] : []))
     .filter((message) => !/^(update|preview) failed$/.test(message));
 }
 
 function violationsOf(log: string): string[] {
-  const said = eventsOf<{ enforcementLevel: string; resourceUrn: string; message: string }>(log, "policyEvent")
+  const said = eventsOf(log, "policyEvent")
     .filter(({ enforcementLevel }) => enforcementLevel === "mandatory")
-    .map(({ resourceUrn, message }) => `${resourceUrn}: ${message}`);
+    .map(({ resourceUrn = "", message }) => `${resourceUrn}: ${message}`);
   return [...new Set(said)];
 }
 
