@@ -3,8 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { join, resolve } from "node:path";
 import { randomInt } from "node:crypto";
 import { identityOf } from "./identity.ts";
 import { writePrivate } from "./wait.ts";
@@ -22,15 +21,37 @@ export function isFree(port: number): Promise<boolean> {
   });
 }
 
+/** Where it is written who has a port, beside whether somebody listens on it. */
+function claimOf(port: number): string {
+  const folder = join(tmpdir(), `secret-rotation-ports-${userInfo().uid}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return join(folder, String(port));
+}
+
+/** What a claim begins with that is a sandbox's, running or not; its `ports.json` follows. */
+const keptIn = "kept in ";
+
+/** Whether who has claimed a port is still there: a process that lives, or a sandbox that remembers the port. */
+function counts(owner: string, port: number): boolean {
+  if (owner.startsWith(keptIn)) {
+    try {
+      return Object.values(readPorts(owner.slice(keptIn.length))).includes(port);
+    } catch {
+      // The sandbox has been taken away.
+      return false;
+    }
+  }
+  const [pid = "", ...identity] = owner.split(" ");
+  return owner !== "" && identityOf(Number(pid)) === identity.join(" ");
+}
+
 /**
  * Takes a port for this process, until it ends: sandboxes that start at the same time would else choose the same one
  * before either listens.
- * @returns false when another process that is alive has it
+ * @returns false when another process that is alive has it, or a sandbox that may start again
  */
-function claim(port: number): boolean {
-  const folder = join(tmpdir(), `secret-rotation-ports-${userInfo().uid}`);
-  const file = join(folder, String(port));
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+export function claim(port: number): boolean {
+  const file = claimOf(port);
   const mine = `${process.pid} ${identityOf(process.pid)}`;
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
@@ -39,12 +60,15 @@ function claim(port: number): boolean {
     } catch {
       const owner = existsSync(file) ? readFileSync(file, "utf8") : "";
       if (owner === mine) return true;
-      const [pid = "", ...identity] = owner.split(" ");
-      if (owner && identityOf(Number(pid)) === identity.join(" ")) return false;
+      if (counts(owner, port)) return false;
       rmSync(file, { force: true });
     }
   }
   return false;
+}
+
+function readPorts(file: string): Partial<Record<string, number>> {
+  return JSON.parse(readFileSync(file, "utf8")) as Partial<Record<string, number>>;
 }
 
 /** A port that nothing listens on, and none of `except`. @throws when none is found */
@@ -56,15 +80,6 @@ export async function freePort(except: ReadonlySet<number> = new Set()): Promise
   throw new Error(`no free port was found between ${lowest} and ${highest} on 127.0.0.1`);
 }
 
-/** The same, within 2 s: whoever had it may be about to end, or only have looked whether it is free. */
-async function becomesFree(port: number): Promise<boolean> {
-  for (let attempt = 0; attempt < 20; attempt++) {
-    if (await isFree(port)) return true;
-    await setTimeout(100);
-  }
-  return isFree(port);
-}
-
 /**
  * The ports of a sandbox by name, from `<dir>/ports.json`; new names get a free one and are remembered.
  * @throws when a remembered port is in use by another program
@@ -74,11 +89,11 @@ export async function rememberedPorts<Name extends string>(
   names: readonly Name[],
 ): Promise<Record<Name, number>> {
   const file = join(dir, "ports.json");
-  const known = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Record<string, number>>) : {};
+  const known = existsSync(file) ? readPorts(file) : {};
   const ports: Record<string, number> = {};
   for (const name of names) {
     const port = known[name];
-    if (port !== undefined && !(await becomesFree(port))) {
+    if (port !== undefined && !(await isFree(port))) {
       throw new Error(
         `Port ${port}, which this sandbox uses for ${name}, is taken by another program. ` +
           `Stop that program; or begin anew with: npm run stop && rm -rf ${dir}`,
@@ -87,5 +102,7 @@ export async function rememberedPorts<Name extends string>(
     ports[name] = port ?? (await freePort(new Set([...Object.values(known), ...Object.values(ports)] as number[])));
   }
   writePrivate(file, `${JSON.stringify({ ...known, ...ports }, undefined, 2)}\n`);
+  // From now on they are this sandbox's, also while it is stopped.
+  for (const port of Object.values(ports)) writePrivate(claimOf(port), keptIn + resolve(file));
   return ports;
 }

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../../sandbox/servers/identity.ts";
 import { tryLock } from "../../sandbox/servers/lock.ts";
-import { freePort, rememberedPorts } from "../../sandbox/servers/ports.ts";
+import { claim, freePort, rememberedPorts } from "../../sandbox/servers/ports.ts";
 import { leftovers, Supervisor } from "../../sandbox/servers/process.ts";
 import { answers, waitFor } from "../../sandbox/servers/wait.ts";
 import { allGone, newDir } from "./support.ts";
@@ -136,7 +136,9 @@ describe("ports", () => {
     await new Promise((resolve) => server.once("listening", resolve));
     await assert.rejects(rememberedPorts(dir, ["a", "b"]), new RegExp(`Port ${first.b}, .* for b, is taken`));
     await new Promise((resolve) => server.close(resolve));
+    assert.equal(claim(first.a), false, "nobody else gets one of a sandbox that may start again");
     rmSync(dir, { recursive: true, force: true });
+    assert.equal(claim(first.a), true);
   });
 });
 
